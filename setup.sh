@@ -198,14 +198,16 @@ install_names() {
     say "done"
 }
 
+pip_install() { "$venv/bin/python" -m pip install --disable-pip-version-check --retries 2 "$@"; }
+
 run_installer() {
     cd "$here"
     if has_uv; then
         same_index_as_pip
         uv pip install --python "$venv/bin/python" "$@" 2>&1 | tee "$log" || explain_failure
     else
-        "$venv/bin/python" -m pip install --disable-pip-version-check --quiet "pip>=25.1" 2>&1 | tee "$log" || explain_failure
-        "$venv/bin/python" -m pip install --disable-pip-version-check "$@" 2>&1 | tee "$log" || explain_failure
+        pip_install --quiet "pip>=25.1" 2>&1 | tee "$log" || explain_failure
+        pip_install "$@" 2>&1 | tee "$log" || explain_failure
     fi
     cd - >/dev/null
 }

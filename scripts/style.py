@@ -18,15 +18,17 @@ LOCK_FILES = {"package-lock.json", "pnpm-lock.yaml", "uv.lock", "yarn.lock"}
 EXEMPT = {"scripts/style.py", "LICENSE"}
 
 WORDS = re.compile(
-    r"\b(enhanced|ultimate|advanced|blazing(ly)?|seamless(ly)?|state[- ]of[- ]the[- ]art|cutting[- ]edge"
+    r"\b(enhanced|ultimate|advanced(?= (cach|feature|mode|option|server|setting|support|usage)\w*)"
+    r"|blazing(ly)?|seamless(ly)?|state[- ]of[- ]the[- ]art|cutting[- ]edge"
     r"|robust(ly|ness)?|resilien(t|tly|ce)|supercharged?|turbocharged?|world[- ]class|next[- ]gen(eration)?"
     r"|effortless(ly)?|game[- ]chang(er|ing)|powerful)\b",
     re.IGNORECASE,
 )
 NAME_PARTS = {
-    "advanced", "enhanced", "helper", "helpers", "manager", "managers", "optimised",
-    "optimized", "resilient", "robust", "smart", "ultimate", "util", "utils",
+    "enhanced", "helper", "helpers", "manager", "managers", "optimised", "optimized",
+    "resilient", "robust", "ultimate", "util", "utils",
 }  # fmt: skip
+CLASS_NAME_PARTS = NAME_PARTS | {"advanced", "smart"}
 EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\ufe0f]")
 MACHINE_PATH = re.compile(
     r"(?<![\w.~$}/-])/(root|work|workspace|mnt|opt(?!/homebrew)|(home|Users)/(?!(you|me|user|name|ada|runner)\b))/?[\w.]"
@@ -58,19 +60,12 @@ def text_findings(text: str) -> Iterator[tuple[int, str]]:
 
 
 def name_findings(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Classes and functions only: a variable may hold pluggy's PluginManager."""
     for node in ast.walk(tree):
-        for name in defined_names(node):
-            if vague := NAME_PARTS & {part.lower() for part in CAMEL.findall(name)}:
-                yield getattr(node, "lineno", 1), f"the name {name} says '{vague.pop()}'; name it after what it is"
-
-
-def defined_names(node: ast.AST) -> list[str]:
-    match node:
-        case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-            return [name]
-        case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name):
-            return [name]
-    return []
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            banned = CLASS_NAME_PARTS if isinstance(node, ast.ClassDef) else NAME_PARTS
+            if vague := banned & {part.lower() for part in CAMEL.findall(node.name)}:
+                yield node.lineno, f"the name {node.name} says '{vague.pop()}'; name it after what it is"
 
 
 def print_findings(tree: ast.Module) -> Iterator[tuple[int, str]]:

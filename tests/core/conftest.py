@@ -1,0 +1,40 @@
+"""Real distributions on a temporary path: what the tests install is found as any installed plugin is."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+class Site:
+    """A place to install distributions to; each has a folder of its own, the last one first on the path."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder = folder
+        self.modules: set[str] = set()
+        self._monkeypatch = monkeypatch
+
+    def install(self, dist: str, entry_points: str, version: str = "1.0", **modules: str) -> Path:
+        """`entry_points` is the text of entry_points.txt, `modules` are sources by module name."""
+        place = self.folder / dist
+        info = place / f"{dist.replace('-', '_')}-{version}.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {dist}\nVersion: {version}\n")
+        (info / "entry_points.txt").write_text(textwrap.dedent(entry_points))
+        for name, source in modules.items():
+            (place / f"{name}.py").write_text(textwrap.dedent(source))
+        self.modules |= modules.keys()
+        self._monkeypatch.syspath_prepend(place)
+        return place
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    made = Site(tmp_path / "site", monkeypatch)
+    yield made
+    for name in made.modules:
+        sys.modules.pop(name, None)

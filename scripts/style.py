@@ -18,7 +18,7 @@ LOCK_FILES = {"package-lock.json", "pnpm-lock.yaml", "uv.lock", "yarn.lock"}
 EXEMPT = {"scripts/style.py", "LICENSE"}
 
 WORDS = re.compile(
-    r"\b(enhanced|ultimate|advanced(?= (cach|feature|mode|option|server|setting|support|usage)\w*)"
+    r"\b(enhanced|ultimate|advanced(?= (caching|feature|mode|option|server|setting|support|usage)\w*)"
     r"|blazing(ly)?|seamless(ly)?|state[- ]of[- ]the[- ]art|cutting[- ]edge"
     r"|robust(ly|ness)?|resilien(t|tly|ce)|supercharged?|turbocharged?|world[- ]class|next[- ]gen(eration)?"
     r"|effortless(ly)?|game[- ]chang(er|ing)|powerful)\b",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from importlib import import_module
 from importlib.metadata import Distribution, EntryPoint, distributions
 from typing import Any, NamedTuple
@@ -96,5 +95,5 @@ def _check_class(group: str, target: Any) -> None:
         module, name = _BASES[group]
         if not issubclass(target, getattr(import_module(module), name)):
             raise TypeError(f"{target.__qualname__} is not a subclass of {module}.{name}")
-    if inspect.isabstract(target):
-        raise TypeError(f"{target.__qualname__} does not define {', '.join(sorted(target.__abstractmethods__))}")
+    if missing := getattr(target, "__abstractmethods__", None):
+        raise TypeError(f"{target.__qualname__} does not define {', '.join(sorted(missing))}")

@@ -112,9 +112,8 @@ class Plugins:
 
     def names(self, group: str) -> list[str]:
         """The names that `load` takes: installed and not disabled, sorted. Nothing is imported."""
-        return sorted(
-            row.name for row in self.rows() if row.group == group and row.state in ("found", "loaded", "failed")
-        )
+        usable = ("found", "loaded", "failed")
+        return sorted(row.name for row in self.rows() if row.group == group and row.state in usable)
 
     def load(self, group: str, name: str) -> type[Any]:
         """The class that an entry point names, imported at the first call. Raises PluginError."""
@@ -125,8 +124,7 @@ class Plugins:
             noun = GROUPS.get(group, group)
             if plugin.state == "disabled":
                 raise PluginError(f"The {noun} '{name}' is disabled; take it out of plugins.disabled to use it.")
-            self._import(plugin)
-            if plugin.state == "failed":
+            if not self._import(plugin):
                 raise PluginError(f"The {noun} '{name}' of {plugin.found.origin} cannot be used: {plugin.error}")
             loaded: type[Any] = plugin.target
             return loaded
@@ -193,24 +191,24 @@ class Plugins:
                 plugin.error = why
         log.error("plugin %s: %s", name, why, exc_info=None if known else error)
 
-    def _import(self, plugin: _Plugin) -> None:
-        if plugin.state != "found":
-            return
-        try:
-            plugin.target = resolve(plugin.found)
-            plugin.state = "loaded"
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # a plugin may call sys.exit() while it is imported
-            log.debug("import of %s failed", plugin.found.entry_point, exc_info=True)
-            plugin.fail(error)
+    def _import(self, plugin: _Plugin) -> bool:
+        """Import what was only found so far. False if the plugin cannot be used."""
+        if plugin.state == "found":
+            try:
+                plugin.target = resolve(plugin.found)
+                plugin.state = "loaded"
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # a plugin may call sys.exit() while it is imported
+                log.debug("import of %s failed", plugin.found.entry_point, exc_info=True)
+                plugin.fail(error)
+        return plugin.state == "loaded"
 
     def _load_hook(self, plugin: _Plugin) -> None:
         with self._lock:
             if plugin.state != "found":
                 return
-            self._import(plugin)
-            if plugin.state == "loaded":
+            if self._import(plugin):
                 self._register(f"{HOOKS}:{plugin.found.name}", plugin.target, plugin)
             else:
                 _warn(plugin)
@@ -246,9 +244,7 @@ class Plugins:
     def _missing(self, group: str, name: str) -> str:
         installed = ", ".join(self.names(group)) or "none"
         dist = _DISTRIBUTIONS.get(name)
-        remedy = (
-            f"install it with: pip install {dist}" if dist else "correct the name, or install the plugin that has it"
-        )
+        remedy = f"install it with: pip install {dist}" if dist else "correct the name or install what provides it"
         return f"No {GROUPS.get(group, group)} is called '{name}' (installed: {installed}); {remedy}"
 
 

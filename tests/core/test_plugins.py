@@ -35,7 +35,7 @@ BROKEN = {
     "is_a_function": ("def Thing(): ...", "not a class"),
     "is_another_class": ("class Thing: ...", "not a subclass of heylook_core.analytics.Sink"),
     "is_abstract": ("from heylook_core.analytics import Sink\nclass Thing(Sink): ...", "does not define record"),
-    "is_no_python": ("this is not Python", "SyntaxError"),
+    "is_no_python": ("def def", "SyntaxError"),
 }
 
 BROKEN_HOOKS = {

@@ -33,16 +33,12 @@ GROUPS = {
 }
 
 _DISTRIBUTIONS = {
-    "anthropic": "heylook-anthropic",
     "coreml_stt": "heylook-coreml-stt",
-    "disk": "heylook-disk-cache",
     "duckdb": "heylook-duckdb",
     "gguf": "heylook-gguf",
     "llama_cpp": "heylook-gguf",
     "mlx": "heylook-mlx",
     "onnx_stt": "heylook-onnx-stt",
-    "ray": "heylook-ray",
-    "remote": "heylook-remote",
 }
 
 

@@ -1,0 +1,169 @@
+"""Where settings come from: models.yaml, the environment (read here and nowhere else), the command line.
+
+Each step overrides the one before. Heavy imports happen inside the functions, because every start of the
+command line imports this module.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from heylook_core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from heylook_core.plugins import Plugins
+    from heylook_core.settings import ModelEntry, Settings
+    from heylook_core.yamlfile import YamlFile
+
+FLAGS = {
+    "api": ("server", "api"),
+    "host": ("server", "host"),
+    "port": ("server", "port"),
+    "log_level": ("logging", "level"),
+    "file_log_level": ("logging", "file_level"),
+    "log_dir": ("logging", "dir"),
+    "log_rotate_mb": ("logging", "rotate_mb"),
+    "log_rotate_count": ("logging", "rotate_count"),
+}
+
+_REPLACED = {
+    "queue_config": "requests of a model run together by themselves; see `server.max_queue`, and `max_concurrency` "
+    "in the model's `config`",
+}
+
+
+class Environment(NamedTuple):
+    """`plugins` are the hook plugins to load, None for all; `api_keys` are added to those of the file."""
+
+    config: Path | None
+    api_keys: tuple[str, ...]
+    plugins: frozenset[str] | None
+
+
+class Configuration(NamedTuple):
+    """The settings, the file they were read from (its `path` is None if there is none), and what to tell the user."""
+
+    settings: Settings
+    file: YamlFile
+    warnings: tuple[str, ...]
+
+
+def environment() -> Environment:
+    """HEYLOOK_CONFIG, HEYLOOK_API_KEY and HEYLOOK_PLUGINS; the last two are lists separated by commas."""
+    config = os.environ.get("HEYLOOK_CONFIG")
+    plugins = os.environ.get("HEYLOOK_PLUGINS")
+    return Environment(
+        config=Path(config).expanduser() if config else None,
+        api_keys=_words(os.environ.get("HEYLOOK_API_KEY", "")),
+        plugins=None if plugins is None else frozenset(_words(plugins)),
+    )
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def find_file(named: Path | None = None) -> Path | None:
+    """The models.yaml to read, or None. Raises ConfigError if the one that was asked for does not exist."""
+    variable = environment().config
+    asked = ((named, "--config"), (variable, "HEYLOOK_CONFIG"))
+    for path, source in asked:
+        if path is not None:
+            if not path.is_file():
+                raise ConfigError(f"{source} names {path}, which is not a file; create it or name another.")
+            return path
+    places = (Path("models.yaml"), Path.home() / ".config" / "heylook" / "models.yaml")
+    return next((path for path in places if path.is_file()), None)
+
+
+def load_settings(named: Path | None = None) -> Configuration:
+    """Read `named`, else the first models.yaml of the search order, else the defaults. Raises ConfigError."""
+    import msgspec
+
+    from heylook_core import yamlfile
+    from heylook_core.settings import Settings
+
+    path = find_file(named)
+    file = yamlfile.read(path) if path else yamlfile.YamlFile(None, None, {})
+    data = {} if file.data is None else file.data
+    warnings: tuple[str, ...] = ()
+    if isinstance(data, dict):
+        warnings = tuple(
+            str(file.error(key, f"this has no effect: {why}")) for key, why in _REPLACED.items() if key in data
+        )
+        data = {key: value for key, value in data.items() if key not in _REPLACED}
+    settings = file.convert(data, Settings)
+    _check_names(settings, file)
+    base = path.parent if path else Path()
+    models = tuple(_expanded(entry, base) for entry in settings.models)
+    keys = (*settings.server.api_keys, *environment().api_keys)
+    server = msgspec.structs.replace(settings.server, api_keys=keys)
+    return Configuration(msgspec.structs.replace(settings, models=models, server=server), file, warnings)
+
+
+def _check_names(settings: Settings, file: YamlFile) -> None:
+    """Ids and aliases are one set of names. Raises ConfigError for one that is used twice or empty."""
+    used: dict[str, str] = {}
+    for index, entry in enumerate(settings.models):
+        at = f"models[{index}]"
+        places = [(entry.id, f"{at}.id"), *((alias, f"{at}.aliases[{n}]") for n, alias in enumerate(entry.aliases))]
+        for name, where in places:
+            if not name.strip():
+                raise file.error(where, "a model needs a name that is not empty")
+            if name in used:
+                raise file.error(where, f"the name '{name}' is taken by {used[name]}; every model needs its own")
+            used[name] = where
+
+
+def _expanded(entry: ModelEntry, base: Path) -> ModelEntry:
+    """The entry with `~`, `./` and `../` resolved in every `…_path`; the latter two start at the file's folder.
+
+    Any other value stays as it is: it may be the id of a model on a hub.
+    """
+    import msgspec
+
+    config = {key: _path(value, base) if key.endswith("_path") else value for key, value in entry.config.items()}
+    return msgspec.structs.replace(entry, config=config)
+
+
+def _path(value: Any, base: Path) -> Any:
+    if not isinstance(value, str):
+        return value
+    if value == "~" or value.startswith("~/"):
+        return str(Path(value).expanduser())
+    if value in (".", "..") or value.startswith(("./", "../")):
+        return str((base / value).resolve())
+    return value
+
+
+def check_entry(entry: ModelEntry, plugins: Plugins, configuration: Configuration | None = None) -> None:
+    """Check `entry.config` against its provider's own Config, which imports the provider's (light) module.
+
+    With `configuration` the error names file and line. Raises ConfigError for a wrong key or value, PluginError
+    if the provider cannot be loaded.
+    """
+    from heylook_core.plugins import PROVIDERS
+    from heylook_core.yamlfile import YamlFile
+
+    provider = plugins.load(PROVIDERS, entry.provider)
+    file, where = YamlFile(None, None, {}), f"model '{entry.id}': config"
+    if configuration is not None:
+        ids = [model.id for model in configuration.settings.models]
+        if entry.id in ids:
+            file, where = configuration.file, f"models[{ids.index(entry.id)}].config"
+    file.convert(entry.config, provider.Config, where)
+
+
+def overlay(settings: Settings, flags: Mapping[str, Any]) -> Settings:
+    """The settings with those command-line flags (names as in FLAGS) that are not None."""
+    import msgspec
+
+    changes: dict[str, dict[str, Any]] = {}
+    for flag, (part, field) in FLAGS.items():
+        if (value := flags.get(flag)) is not None:
+            changes.setdefault(part, {})[field] = value
+    parts = {part: msgspec.structs.replace(getattr(settings, part), **fields) for part, fields in changes.items()}
+    return msgspec.structs.replace(settings, **parts)

@@ -1,0 +1,82 @@
+"""llama.cpp, reached through the ctypes declarations of llama-cpp-python and nothing else of that package."""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import functools
+import importlib.metadata
+import logging
+import os
+import sys
+from collections import deque
+from typing import Any
+
+from heylook_core.errors import PluginError
+
+log = logging.getLogger(__name__)
+
+_WARNING, _ERROR, _CONTINUED = 2, 3, 5
+
+
+class Library:
+    """The loaded library. `c` is the module of declarations; `version` that of llama-cpp-python.
+
+    Loading replaces the log callback at once: the library's own writes to stderr, also from its threads.
+    """
+
+    def __init__(self) -> None:
+        # A failed assertion in ggml would start a debugger for its backtrace and hold the dying process up.
+        os.environ.setdefault("GGML_NO_BACKTRACE", "1")
+        self.c = _declarations()
+        self.version = importlib.metadata.version("llama-cpp-python")
+        self._errors: deque[str] = deque(maxlen=20)
+        self._callback = self.c.llama_log_callback(self._logged)
+        self.c.llama_log_set(self._callback, None)
+        atexit.register(self._silence)
+        self.c.llama_backend_init()
+
+    def forget_errors(self) -> None:
+        self._errors.clear()
+
+    def last_error(self) -> str:
+        """What llama.cpp said last about what went wrong, without the name of its function; "" if nothing."""
+        return "; ".join(dict.fromkeys(self._errors))
+
+    def system_info(self) -> str:
+        """How the library was built and what of the processor it uses, in llama.cpp's words."""
+        return str(self.c.llama_print_system_info().decode())
+
+    def _logged(self, level: int, text: bytes | None, _: Any) -> None:
+        if level == _ERROR and text:
+            message = text.decode(errors="replace").strip()
+            self._errors.append(message.split(": ", 1)[-1])
+            log.debug("llama.cpp: %s", message)
+        elif level == _WARNING and text:
+            log.debug("llama.cpp: %s", text.decode(errors="replace").strip())
+
+    def _silence(self) -> None:
+        """Libraries may log while the process ends, when Python code can no longer run: give them C's abs()."""
+        self.c.llama_log_set(ctypes.cast(libc().abs, self.c.llama_log_callback), None)
+
+
+@functools.cache
+def library() -> Library:
+    """The one library of this process, loaded at the first call. Raises `PluginError` where it cannot be."""
+    return Library()
+
+
+@functools.cache
+def libc() -> ctypes.CDLL:
+    return ctypes.CDLL("msvcrt") if sys.platform == "win32" else ctypes.CDLL(None)
+
+
+def _declarations() -> Any:
+    try:
+        from llama_cpp import llama_cpp
+    except (ImportError, OSError, RuntimeError) as error:
+        raise PluginError(
+            f"llama-cpp-python cannot be used ({error}): install it with: pip install --force-reinstall "
+            "llama-cpp-python"
+        ) from error
+    return llama_cpp

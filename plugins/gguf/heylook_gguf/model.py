@@ -1,0 +1,251 @@
+"""A GGUF model as the core sees it: information, tokenizer, one engine, embeddings."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from heylook_core.errors import LoadFailed
+from heylook_core.provider import Capability, EmbedOptions, Engine, Job, Model, ModelInfo
+from heylook_gguf.codec import GgufCodec
+from heylook_gguf.config import GgufConfig
+from heylook_gguf.context import Context
+from heylook_gguf.cores import ComputeTurn, physical_cores
+from heylook_gguf.embedding import EmbeddingContext, EmbeddingJob
+from heylook_gguf.engine import GgufEngine
+from heylook_gguf.library import library
+from heylook_gguf.weights import CACHE_TYPES, Weights
+
+log = logging.getLogger(__name__)
+
+CHATML = (
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+)
+
+
+class GgufModel(Model):
+    """Weights with one chat engine over them, and a context for embeddings once they are asked for."""
+
+    codec: GgufCodec
+
+    def __init__(self, config: GgufConfig) -> None:
+        self._library = library()
+        self._config = config
+        self._weights = Weights(self._library, config)
+        self._engine: GgufEngine | None = None
+        self._embedding: EmbeddingContext | None = None
+        self._turn = self._make_turn()
+        try:
+            self.codec = GgufCodec(self._library, self._weights.vocabulary, space_prefix=self._space_prefix())
+            self._template = _template(config, self._weights)
+            if self._weights.is_causal:
+                self._engine = self._make_engine()
+            self.info = self._make_info()
+        except BaseException:
+            self.close()
+            raise
+
+    def lanes(self) -> list[Engine]:
+        return [self._engine] if self._engine is not None else []
+
+    def embed(self, inputs: Sequence[list[int]], options: EmbedOptions) -> Job:
+        if self._embedding is None:
+            self._embedding = EmbeddingContext(self._weights, self._context_params, self._turn, self.info.context)
+        return EmbeddingJob(self._embedding, inputs, options)
+
+    def close(self) -> None:
+        if self._embedding is not None:
+            self._embedding.close()
+        if self._engine is not None:
+            self._engine.close()
+        self._weights.close()
+        if isinstance(self._turn, ComputeTurn):
+            self._turn.close()
+
+    # ------------------------------------------------------------------ making
+
+    @property
+    def _threads(self) -> int:
+        return self._config.n_threads or physical_cores()
+
+    @property
+    def _on_processor(self) -> bool:
+        return self._config.n_gpu_layers == 0 or not self._library.c.llama_supports_gpu_offload()
+
+    @property
+    def _context_length(self) -> int:
+        """The longest sequence: what is configured, but never more than the model was trained for."""
+        trained = self._weights.context_trained
+        if 0 < trained < self._config.n_ctx:
+            log.warning("n_ctx is %d, but the model was trained for %d tokens: using that", self._config.n_ctx, trained)
+            return trained
+        return self._config.n_ctx
+
+    def _make_turn(self) -> contextlib.AbstractContextManager[None]:
+        if self._on_processor and self._threads > 1:
+            return ComputeTurn()
+        return contextlib.nullcontext()
+
+    def _space_prefix(self) -> bool:
+        """Whether the tokenizer puts a space in front of text; SentencePiece ones do unless the file says no."""
+        c = self._library.c
+        told = self._weights.metadata("tokenizer.ggml.add_space_prefix")
+        sentencepiece = c.llama_vocab_type(self._weights.vocabulary) == c.LLAMA_VOCAB_TYPE_SPM
+        return told == "true" if told is not None else sentencepiece
+
+    def _make_engine(self) -> GgufEngine:
+        config, length = self._config, self._context_length
+        token_bytes = self._weights.token_bytes(config.type_k, config.type_v)
+        params = self._context_params()
+        params.n_ctx = length if config.kv_unified else _padded(length) * config.n_slots
+        params.n_seq_max = config.n_slots
+        params.n_batch = max(config.n_batch, config.n_slots)
+        params.n_ubatch = min(config.n_ubatch, params.n_batch)
+        params.kv_unified = config.kv_unified
+        params.type_k, params.type_v = CACHE_TYPES[config.type_k][0], CACHE_TYPES[config.type_v][0]
+        if self._on_processor:
+            _check_memory(params.n_ctx * token_bytes, params.n_ctx)
+
+        def context() -> Context:
+            made = Context(self._library, self._weights.handle, params, self._turn)
+            if self._weights.adapters:
+                made.use_adapters(self._weights.adapters)
+            return made
+
+        return GgufEngine(
+            self._library,
+            context,
+            slots=config.n_slots,
+            length=length,
+            token_bytes=token_bytes,
+            trims=self._weights.trims,
+            shared=config.kv_unified,
+            chunk=config.chunk,
+        )
+
+    def _context_params(self) -> Any:
+        """What every context over these weights has in common."""
+        c = self._library.c
+        params = c.llama_context_default_params()
+        params.n_threads = params.n_threads_batch = self._threads
+        params.no_perf = True
+        kinds = {None: c.LLAMA_FLASH_ATTN_TYPE_AUTO, True: c.LLAMA_FLASH_ATTN_TYPE_ENABLED}
+        params.flash_attn_type = kinds.get(self._config.flash_attn, c.LLAMA_FLASH_ATTN_TYPE_DISABLED)
+        return params
+
+    def _make_info(self) -> ModelInfo:
+        config, weights, c = self._config, self._weights, self._library.c
+        begins = bool(c.llama_vocab_get_add_bos(weights.vocabulary)) and self._engine is not None
+        return ModelInfo(
+            context=self._context_length,
+            capabilities=self._capabilities(),
+            template=self._template,
+            special=self._special(),
+            bos=int(c.llama_vocab_bos(weights.vocabulary)) if begins else None,
+            eos=self.codec.end_tokens(),
+            vocabulary=self.codec.size,
+            defaults=weights.sampling(),
+            max_tokens=config.max_tokens,
+            stop=config.stop,
+            fingerprint=self._fingerprint(),
+            weights_bytes=weights.nbytes,
+            trims=weights.trims,
+            rows=config.n_slots,
+            details=self._details(),
+        )
+
+    def _capabilities(self) -> tuple[Capability, ...]:
+        found: list[Capability] = []
+        if self._engine is not None:
+            found += ["completion", "logprobs", "schema"]
+            if self._template is not None:
+                found.append("chat")
+                found += ["tools"] if "tools" in self._template else []
+                found += ["reasoning"] if "think" in self._template else []
+            if "fill_in_middle" in self._details():
+                found.append("fill_in_middle")
+        if self._config.embedding:
+            found.append("embed")
+        return tuple(found)
+
+    def _special(self) -> dict[str, str]:
+        c, vocabulary = self._library.c, self._weights.vocabulary
+        tokens = {
+            "bos_token": c.llama_vocab_bos(vocabulary),
+            "eos_token": c.llama_vocab_eos(vocabulary),
+            "pad_token": c.llama_vocab_pad(vocabulary),
+        }
+        return {name: self.codec.text(token) for name, token in tokens.items() if token >= 0}
+
+    def _details(self) -> dict[str, Any]:
+        """Facts for listings; `fill_in_middle` has the token ids (prefix, suffix, middle) of code models."""
+        c, vocabulary = self._library.c, self._weights.vocabulary
+        details: dict[str, Any] = {
+            "format": "gguf",
+            "architecture": self._weights.architecture,
+            "parameters": int(c.llama_model_n_params(self._weights.handle)),
+            "file_type": int(self._weights.metadata("general.file_type") or -1),
+            "embedding_length": self._weights.width,
+        }
+        middle = [int(get(vocabulary)) for get in (c.llama_vocab_fim_pre, c.llama_vocab_fim_suf, c.llama_vocab_fim_mid)]
+        if min(middle) >= 0:
+            details["fill_in_middle"] = middle
+        return details
+
+    def _fingerprint(self) -> str:
+        config = self._config
+        shape = (config.type_k, config.type_v, config.flash_attn, config.lora, self._library.version)
+        return hashlib.sha256(f"{self._weights.fingerprint()} {shape}".encode()).hexdigest()[:32]
+
+
+def _padded(length: int) -> int:
+    """llama.cpp gives each sequence a multiple of 256 cells, rounded up."""
+    return -(-length // 256) * 256
+
+
+def _template(config: GgufConfig, weights: Weights) -> str | None:
+    """The chat template: models.yaml's, else the file's, else a known format by name."""
+    if config.chat_format_template is not None:
+        path = Path(config.chat_format_template).expanduser()
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise LoadFailed(
+                f"chat_format_template names {path}, which cannot be read ({error}): correct it."
+            ) from error
+    if weights.template is not None:
+        if config.chat_format is not None:
+            log.warning("chat_format %r is ignored: %s brings its own template", config.chat_format, weights.path.name)
+        return weights.template
+    if config.chat_format in (None, "chatml"):
+        return CHATML if config.chat_format else None
+    raise LoadFailed(
+        f"{weights.path.name} has no chat template, and chat_format {config.chat_format!r} is not one that is built in "
+        "(chatml is): set chat_format_template to a file with the model's Jinja template."
+    )
+
+
+def _check_memory(nbytes: int, tokens: int) -> None:
+    """Refuse a KV cache that the machine cannot hold: llama.cpp would be killed while it fills it."""
+    free = _available_memory()
+    if free is not None and nbytes > free:
+        raise LoadFailed(
+            f"A KV cache of {tokens} tokens takes {nbytes >> 20} MiB, but only {free >> 20} MiB of memory are free: "
+            "lower n_ctx or slots, or set type_k and type_v to q8_0."
+        )
+
+
+def _available_memory() -> int | None:
+    """Bytes that can be had without swapping; None where the system does not say."""
+    if not sys.platform.startswith("linux"):
+        return None
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) << 10
+    return None

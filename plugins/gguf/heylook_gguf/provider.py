@@ -1,0 +1,23 @@
+"""The provider `gguf`. Light: llama.cpp is imported by `load`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from heylook_core.provider import Provider
+from heylook_gguf.config import GgufConfig
+
+if TYPE_CHECKING:
+    from heylook_gguf.model import GgufModel
+
+
+class GgufProvider(Provider):
+    """Serves one GGUF file with llama.cpp."""
+
+    Config: ClassVar[type[GgufConfig]] = GgufConfig
+    config: GgufConfig
+
+    def load(self) -> GgufModel:
+        from heylook_gguf.model import GgufModel
+
+        return GgufModel(self.config)

@@ -1,0 +1,69 @@
+"""A sequence that the engine runs, and its share of one step."""
+
+from __future__ import annotations
+
+import msgspec
+
+from heylook_core.provider import SequenceTask
+from heylook_gguf.sampling import Sampler
+from heylook_gguf.slots import Slot
+
+
+class Row:
+    """One task: waiting for a slot, then in prefill, then decoding, then ended.
+
+    `last` is the token that was generated but is not in the KV cache yet; None during prefill. `limit` is the most
+    tokens it may generate within the context. `order` counts insertions.
+    """
+
+    def __init__(self, task: SequenceTask, sampler: Sampler, limit: int, order: int) -> None:
+        self.task = task
+        self.sampler = sampler
+        self.limit = limit
+        self.order = order
+        self.slot: Slot | None = None
+        self.last: int | None = None
+        self.generated = 0
+        self.ended = False
+
+    @property
+    def sid(self) -> int:
+        return self.task.sid
+
+    @property
+    def held(self) -> int:
+        """Tokens in the KV cache."""
+        return len(self.slot.tokens) if self.slot is not None else 0
+
+    @property
+    def remaining(self) -> int:
+        """Prompt tokens still to compute."""
+        return len(self.task.tokens) - self.held
+
+    @property
+    def reserved(self) -> int:
+        """KV cells it may come to need."""
+        return len(self.task.tokens) + self.limit - 1
+
+    @property
+    def in_place(self) -> bool:
+        """Whether its prefix lies in a slot."""
+        prefix = self.task.prefix
+        return isinstance(getattr(prefix, "source", None), Slot)
+
+    def next_chunk(self, room: int) -> list[int]:
+        """The prompt tokens for this step: at most `room`, and not beyond the next mark."""
+        start = self.held
+        stop = min(start + room, len(self.task.tokens))
+        stop = min([stop, *(mark for mark in self.task.marks if mark > start)])
+        return self.task.tokens[start:stop]
+
+
+class Part(msgspec.Struct):
+    """What a row contributes to a batch: tokens at its end, and the index of the last one in the batch."""
+
+    row: Row
+    slot: Slot
+    tokens: list[int]
+    samples: bool
+    index: int = -1

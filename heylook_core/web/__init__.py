@@ -1,0 +1,1 @@
+"""HTTP: the ASGI app, what guards it, and the process that serves it. Knows no dialect and no backend."""

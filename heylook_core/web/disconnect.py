@@ -1,0 +1,118 @@
+"""Notices that a client has left, or has stopped reading, while its request is being served."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+from heylook_core.dialect import Departure
+
+Scope: TypeAlias = dict[str, Any]
+Message: TypeAlias = dict[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+DEPARTURE = "heylook.departure"
+LINGER_SECONDS = 1.0
+CHECKS = 4
+
+
+class Disconnects:
+    """ASGI wrapper: puts a `Departure` under the scope key `heylook.departure` and announces it.
+
+    A handler that has not ended a second after its client left is cancelled. Websockets pass untouched.
+    """
+
+    def __init__(self, app: ASGIApp, write_timeout: float) -> None:
+        self._app = app
+        self._write_timeout = write_timeout
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = Exchange(receive, send, self._write_timeout)
+        scope[DEPARTURE] = exchange.departure
+        await exchange.run(self._app, scope)
+
+
+class Exchange:
+    """One request and its answer, seen from the wire. Event loop only."""
+
+    def __init__(self, receive: Receive, send: Send, write_timeout: float) -> None:
+        self.departure = Departure()
+        self._receive = receive
+        self._send = send
+        self._watcher: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._steps = 0
+        self._seen = 0
+        self._stuck = 0
+        self._interval = write_timeout / CHECKS
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def run(self, app: ASGIApp, scope: Scope) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self.departure.add(lambda: self._end_later(task))
+        self._timer = self._loop.call_later(self._interval, self._look)
+        try:
+            await app(scope, self.receive, self.send)
+        except asyncio.CancelledError:
+            if not self.departure.happened:
+                raise
+        finally:
+            self._timer.cancel()
+            if self._watcher is not None:
+                self._watcher.cancel()
+
+    def _end_later(self, task: asyncio.Task[Any]) -> None:
+        """A handler ends by itself when its Departure happens; one that does not is cancelled."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(LINGER_SECONDS, task.cancel)
+
+    async def receive(self) -> Message:
+        if self._watcher is not None:
+            await self._watcher
+            return {"type": "http.disconnect"}
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            self.departure.announce()
+        elif not message.get("more_body"):
+            self._watcher = self._loop.create_task(self._watch())
+        return message
+
+    async def _watch(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.departure.announce()
+
+    async def send(self, message: Message) -> None:
+        """Pass a message on. `_steps` is odd while the server waits for the client to read: no timer per token."""
+        self._steps += 1
+        await self._send(message)
+        self._steps += 1
+
+    def _look(self) -> None:
+        """Count the checks in a row that found the same send unfinished; CHECKS of them make `write_timeout`."""
+        stuck = self._steps % 2 == 1 and self._steps == self._seen
+        self._stuck = self._stuck + 1 if stuck else 0
+        self._seen = self._steps
+        if self._stuck >= CHECKS:
+            self._cut()
+        else:
+            self._timer = self._loop.call_later(self._interval, self._look)
+
+    def _cut(self) -> None:
+        """Drop the connection of a client that does not read.
+
+        uvicorn's `send` is a method of its RequestResponseCycle, which has the transport; closing it in the
+        ordinary way would first wait for the client to read what is buffered.
+        """
+        transport = getattr(getattr(self._send, "__self__", None), "transport", None)
+        if transport is not None:
+            transport.abort()
+        self.departure.announce()

@@ -1,0 +1,80 @@
+"""One path of a dialect as a Falcon resource: a responder for each method."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
+
+import falcon.asgi
+import msgspec
+
+from heylook_core.dialect import Call, Operation, Route, StreamReply
+from heylook_core.errors import Cancelled, InvalidRequest
+from heylook_core.web.body import decode, read_body
+from heylook_core.web.disconnect import DEPARTURE
+from heylook_core.web.reply import send_reply, send_stream
+
+Responder = Callable[..., Awaitable[None]]
+
+
+class Endpoint:
+    """Falcon finds responders as attributes `on_get`, `on_post`, … of the resource."""
+
+    def __init__(self, routes: Iterable[Route], max_body_bytes: int) -> None:
+        for route in routes:
+            setattr(self, f"on_{route.operation.method.lower()}", responder(route, max_body_bytes))
+
+
+def responder(route: Route, max_body_bytes: int) -> Responder:
+    operation, handler = route.operation, route.handler
+    body_of = _body_reader(operation, max_body_bytes)
+
+    async def respond(request: falcon.asgi.Request, response: falcon.asgi.Response, **params: str) -> None:
+        gone = request.scope[DEPARTURE]
+        body = await body_of(request)
+        if gone.happened:
+            raise Cancelled("The client left before its request was complete.")
+        call = Call(
+            id=request.context.id,
+            method=operation.method,
+            path=request.path,
+            params=params,
+            query=_single_values(request.params),
+            headers=request.headers_lower,
+            body=body,
+            gone=gone,
+        )
+        reply = await handler(call)
+        if isinstance(reply, StreamReply):
+            send_stream(response, reply, gone)
+        else:
+            send_reply(response, reply)
+
+    return respond
+
+
+def _body_reader(operation: Operation, limit: int) -> Callable[[falcon.asgi.Request], Awaitable[Any]]:
+    async def nothing(request: falcon.asgi.Request) -> None:
+        await read_body(request, limit)
+
+    async def raw(request: falcon.asgi.Request) -> bytes:
+        return await read_body(request, limit)
+
+    if operation.body is None:
+        return nothing
+    if operation.body is bytes:
+        return raw
+    decoder = msgspec.json.Decoder(operation.body)
+
+    async def decoded(request: falcon.asgi.Request) -> Any:
+        encoding = request.get_header("content-encoding", default="identity")
+        if encoding != "identity":
+            raise InvalidRequest(f"Bodies in the content encoding {encoding!r} are not accepted; send it uncompressed.")
+        return decode(decoder, await read_body(request, limit), request.content_type)
+
+    return decoded
+
+
+def _single_values(params: Mapping[str, str | list[str]]) -> dict[str, str]:
+    """Query parameters; the last one counts where a name is repeated."""
+    return {name: value if isinstance(value, str) else value[-1] for name, value in params.items()}

@@ -1,0 +1,195 @@
+"""Who may ask: host names, origins and API keys. Falcon middleware, in the order that `guards` gives."""
+
+from __future__ import annotations
+
+import hmac
+import re
+import uuid
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import urlsplit
+
+import falcon.asgi
+
+from heylook_core.errors import AuthenticationFailed, Forbidden
+from heylook_core.settings import ServerSettings
+from heylook_core.web.health import PATH as HEALTH
+
+Request = falcon.asgi.Request
+Response = falcon.asgi.Response
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+SANE_ID = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
+PREFLIGHT_SECONDS = "600"
+
+
+def guards(settings: ServerSettings) -> list[Any]:
+    origins = Origins(settings.cors_origins)
+    found: list[Any] = [RequestIds(), CrossOrigin(origins), Hosts(allowed_hosts(settings))]
+    if settings.api_keys:
+        found.append(Keys(settings.api_keys))
+    return found
+
+
+class RequestIds:
+    """Every request has an id: the client's `x-request-id` if it is sane, else a new one; always echoed."""
+
+    async def process_request(self, request: Request, response: Response) -> None:
+        given = request.get_header("x-request-id", default="")
+        request.context.id = given if SANE_ID.fullmatch(given) else f"req-{uuid.uuid4().hex}"
+
+    async def process_response(self, request: Request, response: Response, resource: Any, ok: bool) -> None:
+        response.set_header("x-request-id", request.context.id)
+
+
+def allowed_hosts(settings: ServerSettings) -> frozenset[str] | None:
+    """Lower-case names, or None for any: as configured, else the loopback names when bound to loopback."""
+    if settings.allowed_hosts:
+        names = frozenset(name.lower().strip("[]") for name in settings.allowed_hosts)
+        return None if "*" in names else names
+    if is_loopback(settings.host):
+        return frozenset((*LOOPBACK_NAMES, settings.host))
+    return None
+
+
+def is_loopback(host: str) -> bool:
+    return host in LOOPBACK_NAMES or host.startswith("127.")
+
+
+def host_name(header: str) -> str:
+    """The name of a Host header, without port and brackets, lower case; "" if there is none."""
+    try:
+        return urlsplit(f"//{header}").hostname or ""
+    except ValueError:
+        return ""
+
+
+class Hosts:
+    """Refuses host names that are not ours: a web page can make its own name resolve to this machine."""
+
+    def __init__(self, names: frozenset[str] | None) -> None:
+        self._names = names
+
+    async def process_request(self, request: Request, response: Response) -> None:
+        self._check(request)
+
+    async def process_request_ws(self, request: Request, ws: falcon.asgi.WebSocket) -> None:
+        self._check(request)
+
+    def _check(self, request: Request) -> None:
+        header = request.get_header("host", default="")
+        if self._names is None or not header or host_name(header) in self._names:
+            return
+        raise Forbidden(
+            f"The host name {host_name(header)!r} is not one of this server's; "
+            "add it to `server.allowed_hosts` in the configuration if it should be."
+        )
+
+
+class Origins:
+    """The origins that are let in: whole ones, `*`, or patterns that end in `:*` (any port) or `://*` (any host)."""
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        patterns = [pattern.lower().rstrip("/") for pattern in patterns]
+        self._any = "*" in patterns
+        self._exact = frozenset(pattern for pattern in patterns if not pattern.endswith("*"))
+        self._bases = frozenset(pattern[:-2] for pattern in patterns if pattern.endswith(":*"))
+        self._schemes = tuple(pattern[:-1] for pattern in patterns if pattern.endswith("://*"))
+
+    def allow(self, origin: str) -> bool:
+        origin = origin.lower()
+        if self._any or origin in self._exact or origin in self._bases or origin.startswith(self._schemes):
+            return True
+        base, _, port = origin.rpartition(":")
+        return port.isdigit() and base in self._bases
+
+
+class CrossOrigin:
+    """CORS for the allowed origins; writes and websockets of a web page from elsewhere are refused.
+
+    A simple POST needs no preflight, so the answer's headers alone would not keep a foreign page from acting.
+    The server's own pages (an Origin that is the Host) are at home.
+    """
+
+    def __init__(self, origins: Origins) -> None:
+        self._origins = origins
+
+    def _allows(self, request: Request, origin: str) -> bool:
+        own = urlsplit(origin).netloc.lower() == request.get_header("host", default="").lower() != ""
+        return own or self._origins.allow(origin)
+
+    async def process_request(self, request: Request, response: Response) -> None:
+        origin = request.get_header("origin")
+        if origin is None:
+            return
+        allowed = self._allows(request, origin)
+        if request.method == "OPTIONS" and request.get_header("access-control-request-method"):
+            if not allowed:
+                raise _foreign(origin)
+            _answer_preflight(request, response)
+        elif not allowed and request.method not in SAFE_METHODS:
+            raise _foreign(origin)
+
+    async def process_request_ws(self, request: Request, ws: falcon.asgi.WebSocket) -> None:
+        origin = request.get_header("origin")
+        if origin is not None and not self._allows(request, origin):
+            raise _foreign(origin)
+
+    async def process_response(self, request: Request, response: Response, resource: Any, ok: bool) -> None:
+        origin = request.get_header("origin")
+        response.append_header("vary", "Origin")
+        if origin is not None and self._allows(request, origin):
+            response.set_header("access-control-allow-origin", origin)
+            response.set_header("access-control-expose-headers", "x-request-id, retry-after")
+
+
+def _foreign(origin: str) -> Forbidden:
+    return Forbidden(
+        f"Requests from web pages of the origin {origin!r} are not allowed; "
+        "add it to `server.cors_origins` in the configuration if they should be."
+    )
+
+
+def _answer_preflight(request: Request, response: Response) -> None:
+    """Any method and any header: the official OpenAI client sends a dozen `x-stainless-*` headers."""
+    response.status = 204
+    response.set_headers(
+        {
+            "access-control-allow-methods": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+            "access-control-allow-headers": request.get_header("access-control-request-headers", default="*"),
+            "access-control-max-age": PREFLIGHT_SECONDS,
+        }
+    )
+    if request.get_header("access-control-request-private-network") == "true":
+        response.set_header("access-control-allow-private-network", "true")
+    response.complete = True
+
+
+class Keys:
+    """Asks for one of the API keys, as `Authorization: Bearer` or `x-api-key`, everywhere but on /health."""
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        self._keys = tuple(key.encode() for key in keys)
+
+    async def process_request(self, request: Request, response: Response) -> None:
+        if request.path != HEALTH and not response.complete:
+            self._check(request)
+
+    async def process_request_ws(self, request: Request, ws: falcon.asgi.WebSocket) -> None:
+        self._check(request)
+
+    def _check(self, request: Request) -> None:
+        given = _key_of(request)
+        if given is None:
+            raise AuthenticationFailed("This server asks for an API key; send it as `Authorization: Bearer KEY`.")
+        known = [hmac.compare_digest(given.encode("utf-8", "surrogateescape"), key) for key in self._keys]
+        if not any(known):
+            raise AuthenticationFailed("The API key is not one of this server's.")
+
+
+def _key_of(request: Request) -> str | None:
+    scheme, _, key = request.get_header("authorization", default="").partition(" ")
+    if scheme.lower() == "bearer" and key.strip():
+        return key.strip()
+    return request.get_header("x-api-key")

@@ -1,0 +1,213 @@
+"""The server process: sockets, uvicorn and Serving, from start to the last signal."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Coroutine, Generator
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from heylook_core.dialect import Dialect
+from heylook_core.errors import HeylookError
+from heylook_core.serving import Serving
+from heylook_core.settings import ServerSettings, Settings
+from heylook_core.web.app import create_app
+from heylook_core.web.guards import is_loopback
+from heylook_core.web.listen import close, listen, urls
+
+if TYPE_CHECKING:
+    from heylook_core.catalog import Catalog
+    from heylook_core.plugins import Plugins
+
+log = logging.getLogger(__name__)
+
+Ready = Callable[[tuple[str, ...], tuple[str, ...]], None]
+
+DIALECTS = "heylook.dialects"
+KEEP_ALIVE_SECONDS = 75  # of idle connections; clients drop theirs sooner, so none is closed under a request
+CLOSE_SECONDS = 2.5
+HURRY_SECONDS = 0.3
+ANSWER_SECONDS = 1
+
+
+def run(settings: Settings, plugins: Plugins, catalog: Catalog, preload: str | None, ready: Ready) -> int:
+    """Serve until a signal; the exit code. Main thread only. Raises ConfigError where it cannot start.
+
+    SIGINT ends at once: what runs is failed, and a load is left behind. SIGTERM lets running requests finish
+    for `drain_timeout`. A second signal of either kind waits for nothing.
+    """
+    threads = frozenset(threading.enumerate())
+    server = Server(settings, plugins, catalog)
+    with asyncio.Runner(loop_factory=server.loop_factory) as runner:
+        runner.run(_run(server, preload, ready, threads))
+    return 0
+
+
+async def _run(server: Server, preload: str | None, ready: Ready, threads: frozenset[threading.Thread]) -> None:
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, server.stop, False)
+    loop.add_signal_handler(signal.SIGTERM, server.stop, True)
+    await server.serve(preload, ready)
+    _leave_stuck_threads(threads)
+
+
+def _leave_stuck_threads(before: frozenset[threading.Thread]) -> None:
+    """Exit here and now if a thread that we started does not end: the interpreter would wait for it, or crash."""
+    deadline = time.monotonic() + 0.5
+    for thread in set(threading.enumerate()) - before:
+        thread.join(max(0.0, deadline - time.monotonic()))
+        if thread.is_alive():
+            log.info("The thread %s is still busy; leaving it behind", thread.name)
+            logging.shutdown()
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(0)
+
+
+def served_dialects(settings: ServerSettings, plugins: Plugins, serving: Serving) -> list[Dialect]:
+    """The dialects that `server.api` names. With `all`, one that cannot be loaded is left out and logged."""
+    if settings.api not in ("all", "both"):
+        return [plugins.load(DIALECTS, settings.api)(serving)]
+    found: list[Dialect] = []
+    for name in plugins.names(DIALECTS):
+        try:
+            found.append(plugins.load(DIALECTS, name)(serving))
+        except HeylookError as error:
+            log.error("%s", error)
+    return found
+
+
+class _Uvicorn(uvicorn.Server):
+    """uvicorn without its signal handlers: ours drain and unload first. `listening` tells when it is up."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().startup(sockets)
+        finally:
+            self.listening.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+class Server:
+    """One listening server with its models. `serve` runs it; the rest of the methods belong to its event loop."""
+
+    def __init__(self, settings: Settings, plugins: Plugins, catalog: Catalog) -> None:
+        self.settings = settings
+        self.plugins = plugins
+        self.serving = Serving(settings, catalog, plugins)
+        self.dialects = served_dialects(settings.server, plugins, self.serving)
+        self.urls: tuple[str, ...] = ()
+        self._stopping = asyncio.Event()
+        self._at_once = asyncio.Event()
+        self._drain = False
+        config = uvicorn.Config(
+            create_app(self.serving, self.dialects, settings),
+            lifespan="off",
+            ws="none",
+            log_config=None,
+            access_log=log.isEnabledFor(logging.DEBUG),
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=ANSWER_SECONDS,
+        )
+        self.loop_factory = config.get_loop_factory()
+        self._uvicorn = _Uvicorn(config)
+
+    def stop(self, drain: bool) -> None:
+        """Ask the server to end, after its running requests if `drain`. A second call waits for nothing."""
+        if self._stopping.is_set():
+            self._at_once.set()
+        self._drain = drain
+        self._stopping.set()
+
+    async def serve(self, preload: str | None, ready: Ready) -> None:
+        """Listen, load `preload` meanwhile, and run until `stop`; then unload everything."""
+        sockets = listen(self.settings.server.host, self._port())
+        try:
+            await self._serve(sockets, preload, ready)
+        finally:
+            close(sockets)
+
+    async def _serve(self, sockets: list[socket.socket], preload: str | None, ready: Ready) -> None:
+        listening = asyncio.create_task(self._uvicorn.serve(sockets))
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            await self._uvicorn.listening.wait()
+            await self._start(preload)
+            self._announce(sockets, ready)
+            await asyncio.wait({listening, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            await self._end(listening)
+
+    async def _start(self, preload: str | None) -> None:
+        try:
+            await self.serving.start(preload)
+        except HeylookError as error:
+            log.error("The model %s could not be loaded at start: %s", preload, error)
+
+    def _port(self) -> int:
+        """As configured, else the dialect's own where only one is served."""
+        if self.settings.server.port is not None:
+            return self.settings.server.port
+        return self.dialects[0].default_port if len(self.dialects) == 1 else Dialect.default_port
+
+    def _announce(self, sockets: list[socket.socket], ready: Ready) -> None:
+        server = self.settings.server
+        self.urls = urls(server.host, sockets)
+        if not is_loopback(server.host) and not server.api_keys:
+            log.warning(
+                "Everybody who can reach this machine can use the server: it listens on %s without an API key. "
+                "Set one with HEYLOOK_API_KEY or `server.api_keys`.",
+                server.host,
+            )
+        model = self.serving.catalog.default or next((entry.id for entry in self.serving.models()), "MODEL")
+        hints = (dialect.ready_line(self.urls[0], model) for dialect in self.dialects)
+        ready(self.urls, tuple(hint for hint in hints if hint is not None))
+        self.plugins.notify("server_started", urls=self.urls)
+
+    async def _end(self, listening: asyncio.Task[None]) -> None:
+        """Drain, unload, and let uvicorn send what is left. Every step has its limit."""
+        await self._drained()
+        self.plugins.notify("server_stopping")
+        grace = HURRY_SECONDS if self._at_once.is_set() else CLOSE_SECONDS
+        await _within(grace + 0.5, self.serving.close(grace))
+        self._uvicorn.should_exit = True
+        self._uvicorn.force_exit = self._at_once.is_set()
+        await asyncio.wait({listening}, timeout=ANSWER_SECONDS + 1)
+
+    async def _drained(self) -> None:
+        """No new requests from here on; the running ones may end, until `drain_timeout` or a second signal."""
+        seconds = self.settings.server.drain_timeout if self._drain else 0.0
+        draining = asyncio.create_task(self.serving.drain(seconds))
+        hurry = asyncio.create_task(self._at_once.wait())
+        await asyncio.wait({draining, hurry}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (draining, hurry):
+            task.cancel()
+
+
+async def _within(seconds: float, work: Coroutine[Any, Any, object]) -> None:
+    """Wait for `work`, but no longer than that; what it raises is logged."""
+    task = asyncio.create_task(work)
+    await asyncio.wait({task}, timeout=seconds)
+    if not task.done():
+        task.cancel()
+    elif error := task.exception():
+        log.error("The models could not be unloaded cleanly", exc_info=error)

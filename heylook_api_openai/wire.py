@@ -1,0 +1,57 @@
+"""Pieces that several routes write: ids, usage, log-probabilities, finish reasons."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Literal
+
+from heylook_api_openai.schema import (
+    OpenAICompletionDetails,
+    OpenAILogprobs,
+    OpenAIPromptDetails,
+    OpenAITokenLogprob,
+    OpenAITopLogprob,
+    OpenAIUsage,
+)
+from heylook_core.errors import Cancelled
+from heylook_core.messages import Finished, Logprobs, TopToken
+
+Reason = Literal["stop", "length", "tool_calls"]
+
+
+def new_id(prefix: str) -> str:
+    return f"{prefix}-{uuid.uuid4().hex}"
+
+
+def finish_reason(finished: Finished | None) -> Reason:
+    """OpenAI knows no cancelled answer: one that was ended from outside is an error. Raises Cancelled."""
+    if finished is None or finished.reason == "cancelled":
+        raise Cancelled("The request was cancelled before the answer was complete.")
+    return finished.reason
+
+
+def usage_of(finishes: Sequence[Finished]) -> OpenAIUsage:
+    """The prompt counts once, as the choice that reused least of it saw it; what was generated is summed up."""
+    prompt = max((finish.usage.prompt for finish in finishes), default=0)
+    completion = sum(finish.usage.completion for finish in finishes)
+    return OpenAIUsage(
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        total_tokens=prompt + completion,
+        prompt_tokens_details=OpenAIPromptDetails(min((finish.usage.cached for finish in finishes), default=0)),
+        completion_tokens_details=OpenAICompletionDetails(sum(finish.usage.reasoning for finish in finishes)),
+    )
+
+
+def logprobs_of(tokens: Sequence[Logprobs]) -> OpenAILogprobs:
+    return OpenAILogprobs([_token(token) for token in tokens])
+
+
+def _token(token: Logprobs) -> OpenAITokenLogprob:
+    chosen = _top(token.chosen)
+    return OpenAITokenLogprob(chosen.token, chosen.logprob, chosen.bytes, [_top(other) for other in token.top])
+
+
+def _top(token: TopToken) -> OpenAITopLogprob:
+    return OpenAITopLogprob(token.token.decode("utf-8", "replace"), max(token.logprob, -9999.0), list(token.token))

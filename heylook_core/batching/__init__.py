@@ -1,0 +1,1 @@
+"""The worker's turn: admission, order and budget of prefill, tokens to events, jobs."""

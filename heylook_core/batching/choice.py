@@ -1,0 +1,87 @@
+"""What the turn loop knows of a request and of each of its choices."""
+
+from __future__ import annotations
+
+import msgspec
+
+from heylook_core.messages import Event, Finished, FinishReason, SamplerSettings, Timings, Usage
+from heylook_core.provider import Codec, Engine, SequenceTask, Token
+from heylook_core.text.pipeline import TextPipeline
+from heylook_core.text.prompt import Prepared
+
+
+class Choice:
+    """One sequence: waiting, then in prefill, then decoding, then over. Times are the loop's clock, in seconds."""
+
+    def __init__(self, sid: int, index: int, prepared: Prepared, engine: Engine, codec: Codec) -> None:
+        request = prepared.request
+        self.sid = sid
+        self.index = index
+        self.rid = prepared.rid
+        self.prepared = prepared
+        self.engine = engine
+        self.pipeline = TextPipeline(
+            index, codec, prepared.tokens, prepared.stops, request.logprobs or request.top_logprobs > 0
+        )
+        self.waits_for: Choice | None = None
+        self.prefilled = 0
+        self.cached = 0
+        self.why = ""
+        self.generated = 0
+        self.decoding = False
+        self.inserted_at = 0.0
+        self.first_token_at = 0.0
+
+    @property
+    def length(self) -> int:
+        """Prompt plus the most it may generate: what admission reserves."""
+        return len(self.prepared.tokens) + self.prepared.limit
+
+    @property
+    def remaining(self) -> int:
+        """Prompt tokens still to compute."""
+        return len(self.prepared.tokens) - max(self.prefilled, self.cached)
+
+    def task(self, seed_offset: int) -> SequenceTask:
+        """The sequence as the engine wants it, without a prefix yet."""
+        request = self.prepared.request
+        wanted = request.top_logprobs if request.logprobs or request.top_logprobs else None
+        return SequenceTask(
+            self.sid,
+            self.prepared.tokens,
+            limit=self.prepared.limit,
+            sampling=_seeded(self.prepared, seed_offset),
+            eos=self.prepared.eos,
+            marks=self.prepared.marks,
+            top_logprobs=wanted,
+        )
+
+    def push(self, token: Token, now: float) -> list[Event]:
+        """The events of a generated token; an end-of-sequence token has no text."""
+        if not self.decoding:
+            self.first_token_at = now
+        self.decoding = True
+        if token.end == "eos":
+            return []
+        self.generated += 1
+        return self.pipeline.push(token)
+
+    def finished(self, reason: FinishReason, now: float) -> Finished:
+        arrived, inserted = self.prepared.arrived, self.inserted_at or now
+        first = self.first_token_at or now
+        timings = Timings(
+            queue=max(inserted - arrived, 0.0),
+            prefill=max(first - inserted, 0.0),
+            decode=max(now - first, 0.0),
+            first_token=max(first - arrived, 0.0) if self.first_token_at else 0.0,
+        )
+        usage = Usage(prompt=len(self.prepared.tokens), cached=self.cached, completion=self.generated)
+        return Finished(self.index, reason, usage, timings, self.why)
+
+
+def _seeded(prepared: Prepared, offset: int) -> SamplerSettings:
+    """Each choice of a seeded request has a seed of its own, the first one the request's."""
+    sampling = prepared.sampling
+    if sampling.seed is None or offset == 0:
+        return sampling
+    return msgspec.structs.replace(sampling, seed=sampling.seed + offset)

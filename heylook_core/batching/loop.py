@@ -1,0 +1,288 @@
+"""The turn loop of one model: what a worker's engine thread does over and over."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from itertools import count
+
+from heylook_core.batching.choice import Choice
+from heylook_core.batching.pace import PrefillPace
+from heylook_core.errors import HeylookError, InvalidRequest
+from heylook_core.messages import Event, Failed, FinishReason, Progress
+from heylook_core.prefix.cache import PrefixCache
+from heylook_core.provider import AtMark, Broken, Budget, Engine, Job, Model, Out, Prefilled, Token
+from heylook_core.text.prompt import Prepared
+from heylook_core.workers.protocol import Gauges, Lease
+
+log = logging.getLogger(__name__)
+
+JOB_SLICE_BESIDE = 256
+JOB_SLICE_ALONE = 4096
+
+
+class TurnLoop:
+    """Runs prepared requests on a model's engines. Engine thread only.
+
+    `emit(rid, events)` collects what a turn has to tell; `ended(rid)` is called once per request, after its last
+    event. Policy lives here (who enters, in which order, how much prefill), mechanism in the engine.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        lease: Lease,
+        emit: Callable[[int, Iterable[Event]], None],
+        ended: Callable[[int], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.model = model
+        self.cache = PrefixCache(lease.kept, model.info.trims)
+        self._lease = lease
+        self._emit = emit
+        self._ended = ended
+        self._clock = clock
+        self._sids = count(1)
+        self._waiting: list[Choice] = []
+        self._live: dict[Engine, dict[int, Choice]] = {engine: {} for engine in model.lanes()}
+        self._paces = {engine: PrefillPace() for engine in self._live}
+        self._jobs: list[tuple[int, Job]] = []
+
+    # ------------------------------------------------------------------ what the worker asks
+
+    def submit(self, prepared: Prepared) -> None:
+        """Queue every choice of a request; further choices wait until the first can be forked."""
+        engine = self.model.lane(prepared.request)
+        choices = [
+            Choice(next(self._sids), index, prepared, engine, self.model.codec) for index in range(prepared.request.n)
+        ]
+        for choice in choices[1:]:
+            choice.waits_for = choices[0]
+        choices[0].cached = self.cache.likely(prepared.tokens)
+        self._waiting.extend(choices)
+
+    def add_job(self, rid: int, job: Job) -> None:
+        self._jobs.append((rid, job))
+
+    def cancel(self, rid: int) -> None:
+        """End every choice of `rid`; what was computed is kept for the next request."""
+        now = self._clock()
+        choices = self._of(rid)
+        events = [choice.finished("cancelled", now) for choice in choices]
+        for choice in choices:
+            self._drop(choice, keep=True)
+        self._jobs = [(other, job) for other, job in self._jobs if other != rid]
+        self._emit(rid, events)
+        self._ended(rid)
+
+    def fail_all(self, failed: Failed) -> None:
+        """Everything that runs or waits ends with this error."""
+        for rid in {choice.rid for choice in self._choices()} | {rid for rid, _ in self._jobs}:
+            self._fail(rid, failed)
+
+    def set_lease(self, lease: Lease) -> None:
+        self._lease = lease
+        self.cache.budget = lease.kept
+        self.cache.shrink(lease.kept)
+
+    def gauges(self) -> Gauges:
+        return Gauges(
+            weights=self.model.info.weights_bytes,
+            live_kv=sum(engine.live_bytes() for engine in self._live),
+            kept=self.cache.nbytes,
+            live=sum(map(len, self._live.values())),
+            queued=len(self._waiting) + len(self._jobs),
+        )
+
+    @property
+    def idle(self) -> bool:
+        return not (self._waiting or self._jobs or any(self._live.values()))
+
+    def prefilling(self, rid: int) -> bool:
+        """Whether this request has a row that is still reading its prompt. The one method for any thread."""
+        return any(
+            choice.rid == rid and not choice.decoding
+            for rows in list(self._live.values())
+            for choice in list(rows.values())
+        )
+
+    # ------------------------------------------------------------------ one turn
+
+    def turn(self) -> None:
+        """Admit, one step of each engine with work, one slice of the oldest job."""
+        self._admit()
+        for engine, rows in self._live.items():
+            if rows:
+                self._step(engine, rows)
+        if self._jobs:
+            self._advance_job()
+
+    def _admit(self) -> None:
+        for engine, rows in self._live.items():
+            candidates = [choice for choice in self._waiting if choice.engine is engine and choice.waits_for is None]
+            candidates.sort(key=self._priority)
+            for choice in candidates:
+                if len(rows) >= engine.rows:
+                    break
+                if not self._fits(engine, rows, choice):
+                    if rows:
+                        break
+                    self._fail(choice.rid, _too_large(engine.cost([choice.length]), self._lease.kv))
+                    continue
+                self._insert(engine, rows, choice)
+
+    def _priority(self, choice: Choice) -> float:
+        """Shortest remaining prefill first; each second of waiting is worth a second of prefill."""
+        speed = self._paces[choice.engine].tokens_per_second or 1000.0
+        return choice.remaining - (self._clock() - choice.prepared.arrived) * speed
+
+    def _fits(self, engine: Engine, rows: dict[int, Choice], choice: Choice) -> bool:
+        if self._lease.kv < 0:
+            return True
+        return engine.cost([row.length for row in rows.values()] + [choice.length]) <= self._lease.kv
+
+    def _insert(self, engine: Engine, rows: dict[int, Choice], choice: Choice) -> None:
+        self._waiting.remove(choice)
+        hit = self.cache.find(choice.prepared.tokens)
+        task = choice.task(choice.index)
+        task.prefix, task.cut = hit.snapshot, hit.n
+        task.marks = tuple(mark for mark in task.marks if mark > hit.n)
+        choice.cached, choice.why, choice.inserted_at = hit.n, hit.why, self._clock()
+        rows[choice.sid] = choice
+        try:
+            engine.insert(task)
+        except Exception as error:
+            log.exception("the engine refused a sequence")
+            rows.pop(choice.sid, None)
+            self._fail(choice.rid, _failure(error, "The engine could not take the request"))
+            return
+        if not task.marks:
+            self._release_forks(choice)
+
+    def _step(self, engine: Engine, rows: dict[int, Choice]) -> None:
+        decoding = any(choice.decoding for choice in rows.values())
+        pace = self._paces[engine]
+        started = self._clock()
+        before = {sid: choice.prefilled or choice.cached for sid, choice in rows.items() if not choice.decoding}
+        try:
+            outs = engine.step(Budget(pace.budget(decoding)))
+        except Exception as error:
+            self._recover(engine, rows, error)
+            return
+        now = self._clock()
+        for out in outs:
+            choice = rows.get(out.sid)
+            if choice is not None:
+                self._handle(choice, out, now)
+        done = sum(self._advanced(rows.get(sid), at) for sid, at in before.items())
+        pace.learn(now - started, done, decoding)
+
+    @staticmethod
+    def _advanced(choice: Choice | None, before: int) -> int:
+        if choice is None:
+            return 0
+        after = len(choice.prepared.tokens) if choice.decoding else choice.prefilled
+        return max(after - before, 0)
+
+    def _handle(self, choice: Choice, out: Out, now: float) -> None:
+        match out:
+            case Token():
+                self._token(choice, out, now)
+            case Prefilled():
+                choice.prefilled = out.done
+                self._emit(choice.rid, [Progress(out.done, len(choice.prepared.tokens), choice.cached)])
+            case AtMark():
+                snapshot = choice.engine.snapshot(choice.sid)
+                if snapshot is not None:
+                    self.cache.keep(snapshot)
+                if out.n >= max(choice.prepared.marks):
+                    self._release_forks(choice)
+            case Broken():
+                self._fail(choice.rid, Failed("engine", f"The engine could not go on with this request: {out.error}"))
+
+    def _token(self, choice: Choice, token: Token, now: float) -> None:
+        events = choice.push(token, now)
+        stopped = choice.pipeline.stopped
+        if token.end is not None or stopped:
+            events += choice.pipeline.end()
+            reason: FinishReason = "length" if token.end == "length" and not choice.pipeline.stopped else "stop"
+            events.append(choice.finished(reason, now))
+        if events:
+            self._emit(choice.rid, events)
+        if token.end is not None or stopped:
+            self._drop(choice, keep=True)
+            if not self._of(choice.rid):
+                self._ended(choice.rid)
+
+    def _advance_job(self) -> None:
+        rid, job = self._jobs[0]
+        beside = any(self._live.values())
+        try:
+            self._emit(rid, job.advance(JOB_SLICE_BESIDE if beside else JOB_SLICE_ALONE))
+        except Exception as error:
+            log.exception("a job failed")
+            self._fail(rid, _failure(error, "The request could not be computed"))
+            return
+        if job.done:
+            self._jobs.pop(0)
+            self._ended(rid)
+
+    # ------------------------------------------------------------------ leaving
+
+    def _recover(self, engine: Engine, rows: dict[int, Choice], error: Exception) -> None:
+        """A step broke: its rows cannot be trusted any more, waiting requests can."""
+        log.error("the engine broke in step(); %d running requests fail", len(rows), exc_info=error)
+        failed = _failure(error, "The model's engine broke while it answered")
+        rids = {choice.rid for choice in rows.values()}
+        rows.clear()
+        self.cache.clear()
+        engine.reset()
+        for rid in rids:
+            self._fail(rid, failed)
+
+    def _fail(self, rid: int, failed: Failed) -> None:
+        for choice in self._of(rid):
+            self._drop(choice, keep=False)
+        self._jobs = [(other, job) for other, job in self._jobs if other != rid]
+        self._emit(rid, [failed])
+        self._ended(rid)
+
+    def _drop(self, choice: Choice, *, keep: bool) -> None:
+        """Take a choice out wherever it is; its state goes to the prefix cache if it is worth keeping."""
+        self._release_forks(choice)
+        if choice in self._waiting:
+            self._waiting.remove(choice)
+        elif self._live[choice.engine].pop(choice.sid, None) is not None:
+            snapshot = choice.engine.remove(choice.sid, keep)
+            if snapshot is not None:
+                self.cache.keep(snapshot)
+
+    def _release_forks(self, first: Choice) -> None:
+        for choice in self._waiting:
+            if choice.waits_for is first:
+                choice.waits_for = None
+
+    def _choices(self) -> list[Choice]:
+        return self._waiting + [choice for rows in self._live.values() for choice in rows.values()]
+
+    def _of(self, rid: int) -> list[Choice]:
+        return [choice for choice in self._choices() if choice.rid == rid]
+
+
+def _too_large(cost: int, lease: int) -> Failed:
+    message = (
+        f"The request needs {cost} bytes of KV cache for its prompt and max_tokens, but the model may use {lease}: "
+        "send a shorter prompt, a smaller max_tokens, or raise memory_budget."
+    )
+    return _failed(InvalidRequest(message, param="max_tokens"))
+
+
+def _failure(error: Exception, what: str) -> Failed:
+    if isinstance(error, HeylookError):
+        return _failed(error)
+    return Failed("engine", f"{what} ({type(error).__name__}: {error}).")
+
+
+def _failed(error: HeylookError) -> Failed:
+    return Failed(error.kind, error.message, error.param, error.retry_after)

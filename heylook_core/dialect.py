@@ -1,0 +1,132 @@
+"""What an API dialect implements: routes with typed bodies, and its own wording of errors.
+
+A dialect never sees the web framework. A handler gets a `Call` and returns a `Reply` or a `StreamReply`;
+`heylook_core.web` decodes bodies, watches for disconnects and writes bytes.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+import msgspec
+
+from heylook_core.departure import Departure
+from heylook_core.errors import HeylookError
+
+if TYPE_CHECKING:
+    from heylook_core.serving import Serving
+
+
+class Call(msgspec.Struct, kw_only=True):
+    """One request as a handler sees it. `body` is an instance of the operation's body type.
+
+    Header names are lower case. `gone` tells when the client leaves.
+    """
+
+    id: str
+    method: str
+    path: str
+    params: Mapping[str, str] = {}
+    query: Mapping[str, str] = {}
+    headers: Mapping[str, str] = {}
+    body: Any = None
+    gone: Departure = msgspec.field(default_factory=Departure)
+
+
+class Reply(msgspec.Struct, kw_only=True):
+    """A complete answer. `body` is bytes, or anything msgspec can write as JSON."""
+
+    body: Any = b""
+    status: int = 200
+    content_type: str = "application/json"
+    headers: dict[str, str] = {}
+
+
+class StreamReply(msgspec.Struct, kw_only=True):
+    """An answer in pieces. The iterator is closed when the client leaves.
+
+    The status has been sent when the iterator starts, so an error it raises can only end the stream: `failure`
+    gives the piece that tells the client of it. Without `failure` the connection is cut.
+    """
+
+    content: AsyncIterator[bytes]
+    failure: Callable[[HeylookError], bytes] | None = None
+    content_type: str = "text/event-stream; charset=utf-8"
+    headers: dict[str, str] = {}
+
+
+Handler = Callable[[Any, Call], Awaitable[Reply | StreamReply]]
+H = TypeVar("H", bound=Callable[..., Awaitable[Reply | StreamReply]])
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """One route: the only source of what is decoded, routed and documented.
+
+    `path` uses `{name}` for one segment and `{name:path}` for the rest. `body` is None where no body is read.
+    With `bytes` the handler gets the body undecoded. `response` and `chunk` are the Structs of the full answer
+    and of one streamed piece, for the API document.
+    """
+
+    method: str
+    path: str
+    summary: str
+    body: type[Any] | None = None
+    response: Any = None
+    chunk: Any = None
+
+
+def operation(
+    method: str,
+    path: str,
+    *,
+    summary: str,
+    body: type[Any] | None = None,
+    response: Any = None,
+    chunk: Any = None,
+) -> Callable[[H], H]:
+    """Mark a dialect's method as the handler of a route. May be stacked for several routes."""
+
+    def mark(handler: H) -> H:
+        found = Operation(method=method, path=path, summary=summary, body=body, response=response, chunk=chunk)
+        handler.__dict__.setdefault("operations", []).append(found)
+        return handler
+
+    return mark
+
+
+class Route(msgspec.Struct, frozen=True):
+    """An operation bound to the dialect instance that answers it."""
+
+    operation: Operation
+    handler: Callable[[Call], Awaitable[Reply | StreamReply]]
+
+
+class Dialect(ABC):
+    """A public API over `Serving`. Loaded by entry-point name from the group `heylook.dialects`.
+
+    `prefixes` are the paths whose errors this dialect words, also for routes that do not exist.
+    """
+
+    name: ClassVar[str]
+    prefixes: ClassVar[tuple[str, ...]]
+    default_port: ClassVar[int] = 8080
+
+    def __init__(self, serving: Serving) -> None:
+        self.serving = serving
+
+    def routes(self) -> list[Route]:
+        found: list[Route] = []
+        for attribute in dir(type(self)):
+            for marked in getattr(getattr(type(self), attribute), "operations", ()):
+                found.append(Route(marked, getattr(self, attribute)))
+        return found
+
+    @abstractmethod
+    def error(self, error: HeylookError) -> Reply:
+        """The wire form of an error, status included."""
+
+    def ready_line(self, url: str, model: str) -> str | None:
+        """A command to paste once the server is ready, or None."""
+        return None

@@ -1,0 +1,286 @@
+"""The neutral vocabulary: what a request asks, and the events that answer it.
+
+No dialect's words and no backend's objects. Everything is a frozen Struct, so it may cross a
+process boundary. Times are seconds, sizes are bytes, token counts are counts.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
+FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "cancelled"]
+
+
+class TextPart(msgspec.Struct, frozen=True, tag="text"):
+    text: str
+
+
+class ImagePart(msgspec.Struct, frozen=True, tag="image"):
+    """An image as the client named it: a data URL or a web URL. Needs the capability `vision`."""
+
+    url: str
+    detail: str | None = None
+
+
+class AudioPart(msgspec.Struct, frozen=True, tag="audio"):
+    """Audio inside a chat message, base64 in the container `format`. Needs the capability `audio`."""
+
+    data: str
+    format: str
+
+
+Part: TypeAlias = TextPart | ImagePart | AudioPart
+
+
+class ToolCall(msgspec.Struct, frozen=True):
+    """A call the model made earlier; `arguments` is the JSON text of an object."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One turn of a conversation. `reasoning` is what the model thought before it answered."""
+
+    role: Role
+    content: tuple[Part, ...] = ()
+    name: str | None = None
+    reasoning: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+
+    @property
+    def text(self) -> str:
+        return "".join(part.text for part in self.content if isinstance(part, TextPart))
+
+
+class Tool(msgspec.Struct, frozen=True):
+    """A function the model may call; `parameters` is its JSON Schema."""
+
+    name: str
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool = False
+
+
+class ToolChoice(msgspec.Struct, frozen=True):
+    """`mode` auto lets the model decide, none forbids, required forces a call of one of `names` (any, if empty)."""
+
+    mode: Literal["auto", "none", "required"] = "auto"
+    names: tuple[str, ...] = ()
+
+
+class Format(msgspec.Struct, frozen=True):
+    """A constraint on the answer: any JSON object, or JSON of a schema. Needs the capability `schema`."""
+
+    kind: Literal["json", "schema", "regex", "grammar"]
+    schema: dict[str, Any] | None = None
+    text: str | None = None
+
+
+class Thinking(msgspec.Struct, frozen=True):
+    """What the request says about reasoning. None leaves it to the model's template."""
+
+    enabled: bool | None = None
+    effort: str | None = None
+    budget: int | None = None
+
+
+class Sampling(msgspec.Struct, frozen=True):
+    """Sampling as asked; None means that the next source of the cascade decides (see `resolve`)."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    typical_p: float | None = None
+    xtc_probability: float | None = None
+    xtc_threshold: float | None = None
+    repetition_penalty: float | None = None
+    repetition_window: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    logit_bias: dict[int, float] | None = None
+    seed: int | None = None
+
+
+class SamplerSettings(msgspec.Struct, frozen=True):
+    """Sampling after the cascade: what an engine applies. temperature 0 is greedy; top_k 0 is off."""
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    min_p: float = 0.0
+    typical_p: float = 1.0
+    xtc_probability: float = 0.0
+    xtc_threshold: float = 0.1
+    repetition_penalty: float = 1.0
+    repetition_window: int = 64
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    logit_bias: dict[int, float] = {}
+    seed: int | None = None
+
+
+def resolve(*sources: Sampling) -> SamplerSettings:
+    """The first source that sets a field decides it: request, models.yaml, the model's own file, the dialect."""
+    chosen: dict[str, Any] = {}
+    for field in Sampling.__struct_fields__:
+        for source in sources:
+            value = getattr(source, field)
+            if value is not None:
+                chosen[field] = value
+                break
+    return SamplerSettings(**chosen)
+
+
+class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One request to generate text: a conversation (`messages`) or a raw prompt (`prompt`: text or token ids).
+
+    `max_tokens` None means the model's default. `logprobs` asks for the chosen tokens' log-probabilities,
+    `top_logprobs` for that many alternatives. `defaults` is the dialect's last word in the sampling cascade.
+    """
+
+    model: str
+    messages: tuple[Message, ...] = ()
+    prompt: str | tuple[int, ...] | None = None
+    suffix: str | None = None
+    echo: bool = False
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice = ToolChoice()
+    parallel_tool_calls: bool = True
+    sampling: Sampling = Sampling()
+    defaults: Sampling = Sampling()
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    ignore_eos: bool = False
+    n: int = 1
+    logprobs: bool = False
+    top_logprobs: int = 0
+    format: Format | None = None
+    thinking: Thinking = Thinking()
+    template_args: dict[str, Any] = {}
+    stream: bool = False
+
+
+# ------------------------------------------------------------------ events
+
+
+class Usage(msgspec.Struct, frozen=True, array_like=True):
+    """Token counts of one choice; `prompt` and `cached` are the same in every choice of a request."""
+
+    prompt: int = 0
+    cached: int = 0
+    completion: int = 0
+    reasoning: int = 0
+
+
+class Timings(msgspec.Struct, frozen=True, array_like=True):
+    """Seconds: waiting for a place, prefill, decode; `first_token` counts from the request's arrival."""
+
+    queue: float = 0.0
+    prefill: float = 0.0
+    decode: float = 0.0
+    first_token: float = 0.0
+
+
+class Accepted(msgspec.Struct, frozen=True, array_like=True, tag="a"):
+    """The request is sound and queued: the dialect may send its 200."""
+
+    prompt_tokens: int
+
+
+class Progress(msgspec.Struct, frozen=True, array_like=True, tag="p"):
+    """Prefill has done `done` of `total` prompt tokens, `cached` of them from a kept prefix."""
+
+    done: int
+    total: int
+    cached: int = 0
+
+
+class Text(msgspec.Struct, frozen=True, array_like=True, tag="t"):
+    choice: int
+    text: str
+
+
+class Reasoning(msgspec.Struct, frozen=True, array_like=True, tag="r"):
+    choice: int
+    text: str
+
+
+class ToolOpen(msgspec.Struct, frozen=True, array_like=True, tag="to"):
+    """Call number `index` of this choice begins."""
+
+    choice: int
+    index: int
+    id: str
+    name: str
+
+
+class ToolArgs(msgspec.Struct, frozen=True, array_like=True, tag="ta"):
+    """More of the JSON text of call `index`'s arguments."""
+
+    choice: int
+    index: int
+    text: str
+
+
+class TopToken(msgspec.Struct, frozen=True, array_like=True):
+    """A token, its bytes and its natural-log probability."""
+
+    token: bytes
+    logprob: float
+    id: int = -1
+
+
+class Logprobs(msgspec.Struct, frozen=True, array_like=True, tag="l"):
+    """One generated token that is part of the visible text, with alternatives, best first."""
+
+    choice: int
+    chosen: TopToken
+    top: tuple[TopToken, ...] = ()
+
+
+class Vectors(msgspec.Struct, frozen=True, array_like=True, tag="v"):
+    """Embeddings: float32 little-endian, row by row, `rows` of `width`."""
+
+    data: bytes
+    rows: int
+    width: int
+    tokens: tuple[int, ...]
+
+
+class Segment(msgspec.Struct, frozen=True, array_like=True, tag="s"):
+    """A stretch of transcribed speech; times are seconds from the start of the audio."""
+
+    text: str
+    start: float
+    end: float
+
+
+class Finished(msgspec.Struct, frozen=True, array_like=True, tag="f"):
+    """Choice `choice` is complete. `reuse` says how much of a kept prefix was used, and why no more."""
+
+    choice: int
+    reason: FinishReason
+    usage: Usage
+    timings: Timings
+    reuse: str = ""
+
+
+class Failed(msgspec.Struct, frozen=True, array_like=True, tag="x"):
+    """The whole request failed; `kind` is that of a class in `errors`."""
+
+    kind: str
+    message: str
+    param: str | None = None
+    retry_after: float | None = None
+
+
+Event: TypeAlias = (
+    Accepted | Progress | Text | Reasoning | ToolOpen | ToolArgs | Logprobs | Vectors | Segment | Finished | Failed
+)

@@ -1,0 +1,1 @@
+"""Prefix reuse: KV snapshots kept in memory, found again by their tokens."""

@@ -1,0 +1,271 @@
+"""Which models are loaded: least recently used leaves first, never one that is at work. Event loop only."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from heylook_core.errors import EngineFailed, HeylookError, LoadFailed, Unavailable
+from heylook_core.plugins import Plugins
+from heylook_core.provider import ModelInfo, ModelSpec
+from heylook_core.running import Run
+from heylook_core.settings import ModelEntry, Settings
+from heylook_core.workers.channel import Channel
+from heylook_core.workers.protocol import Gauges, Lease, ToWorker, Turn
+
+log = logging.getLogger(__name__)
+
+State = Literal["loading", "ready", "leaving", "hung"]
+UNLOAD_GRACE = 10.0
+
+
+class Resident:
+    """One model in memory (or on its way in or out) and the requests that run on it."""
+
+    def __init__(self, entry: ModelEntry) -> None:
+        self.entry = entry
+        self.state: State = "loading"
+        self.channel: Channel | None = None
+        self.info: ModelInfo | None = None
+        self.runs: dict[int, Run] = {}
+        self.holds = 0
+        self.gauges = Gauges()
+        self.used_at = time.monotonic()
+        self.heard_at = time.monotonic()
+        self.loading: asyncio.Task[None] | None = None
+
+    @property
+    def in_flight(self) -> int:
+        return max(self.holds, len(self.runs))
+
+    def on_turn(self, turn: Turn) -> None:
+        self.heard_at = time.monotonic()
+        if turn.gauges is not None:
+            self.gauges = turn.gauges
+        for rid, events in turn.items:
+            run = self.runs.get(rid)
+            if run is not None:
+                run.deliver(events)
+
+    def send(self, message: ToWorker) -> None:
+        if self.channel is not None:
+            self.channel.send(message)
+
+    def fail_runs(self, error: HeylookError) -> None:
+        for run in list(self.runs.values()):
+            run.lost(error)
+
+
+class ModelState(msgspec.Struct, frozen=True):
+    """What is told about a resident model: its state, requests in flight, memory, and a sentence if it is unwell."""
+
+    id: str
+    state: State
+    in_flight: int
+    gauges: Gauges
+    detail: str = ""
+
+
+ChannelOf = Callable[[ModelEntry, Callable[[Turn], None], Callable[[str], None]], Channel]
+
+
+class Residency:
+    """Loads on demand and makes room. `acquire` and `release` bracket every request."""
+
+    def __init__(self, settings: Settings, plugins: Plugins, channel_of: ChannelOf) -> None:
+        self._settings = settings
+        self._plugins = plugins
+        self._channel_of = channel_of
+        self._residents: dict[str, Resident] = {}
+        self._changed = asyncio.Event()
+        self._watch: asyncio.Task[None] | None = None
+        self._closing = False
+
+    # ------------------------------------------------------------------ requests
+
+    async def acquire(self, entry: ModelEntry) -> Resident:
+        """The loaded model, held against unloading until `release`. Loads it first if need be.
+
+        Raises LoadFailed with the cause, or Unavailable when there is no room within `load_timeout` seconds.
+        """
+        if self._closing:
+            raise Unavailable("The server is stopping.", retry_after=5)
+        resident = self._residents.get(entry.id)
+        while resident is not None and resident.state == "leaving":
+            await self._change(self._settings.server.load_timeout, entry)
+            resident = self._residents.get(entry.id)
+        if resident is None:
+            resident = self._begin(entry)
+        if resident.state == "hung":
+            raise Unavailable(f"Model {entry.id!r} hangs and cannot be used until the server is restarted.")
+        resident.holds += 1
+        try:
+            if resident.loading is not None:
+                await asyncio.shield(resident.loading)
+        except BaseException:
+            self.release(resident)
+            raise
+        resident.used_at = time.monotonic()
+        return resident
+
+    def release(self, resident: Resident) -> None:
+        """One request is over."""
+        resident.holds -= 1
+        resident.used_at = time.monotonic()
+        self._tell()
+
+    # ------------------------------------------------------------------ the whole
+
+    def start(self) -> None:
+        """Begin to watch for workers that hang."""
+        self._watch = asyncio.get_running_loop().create_task(self._watch_for_hangs())
+
+    def states(self) -> list[ModelState]:
+        return [
+            ModelState(id_, found.state, found.in_flight, found.gauges, _detail(found))
+            for id_, found in self._residents.items()
+        ]
+
+    def resident(self, model_id: str) -> Resident | None:
+        return self._residents.get(model_id)
+
+    async def unload(self, model_id: str, reason: str = "requested") -> bool:
+        """Unload a model that is idle; False if it is not loaded or at work."""
+        resident = self._residents.get(model_id)
+        if resident is None or resident.state != "ready" or resident.in_flight:
+            return False
+        await self._leave(resident, reason, UNLOAD_GRACE)
+        return True
+
+    async def close(self, grace: float) -> bool:
+        """Unload everything; False if a worker could not be ended (a thread that hangs or still loads)."""
+        self._closing = True
+        if self._watch is not None:
+            self._watch.cancel()
+        residents = list(self._residents.values())
+        ended = await asyncio.gather(*(self._leave(resident, "shutdown", grace) for resident in residents))
+        return all(ended)
+
+    # ------------------------------------------------------------------ loading
+
+    def _begin(self, entry: ModelEntry) -> Resident:
+        """Reserve the place at once, then load in a task that every waiter shares."""
+        resident = self._residents[entry.id] = Resident(entry)
+        resident.loading = asyncio.get_running_loop().create_task(self._load(resident))
+        resident.loading.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return resident
+
+    async def _load(self, resident: Resident) -> None:
+        entry = resident.entry
+        try:
+            await self._make_room(resident)
+            self._plugins.notify("model_loading", entry=entry)
+            resident.channel = self._channel_of(entry, resident.on_turn, lambda reason: self._lost(resident, reason))
+            spec = ModelSpec(id=entry.id, provider=entry.provider, config=entry.config)
+            ready = await resident.channel.start(spec, Lease(kept=self._settings.prefix_cache_bytes))
+        except HeylookError as error:
+            self._forget(resident, "failed")
+            raise LoadFailed(f"Model {entry.id!r} could not be loaded: {error.message}") from error
+        except asyncio.CancelledError:
+            self._residents.pop(entry.id, None)
+            self._tell()
+            raise
+        resident.info, resident.state, resident.loading = ready.info, "ready", None
+        resident.heard_at = resident.used_at = time.monotonic()
+        self._tell()
+        log.info("model %s is loaded (%.1f s)", entry.id, ready.seconds)
+        self._plugins.notify("model_loaded", entry=entry, info=ready.info, seconds=ready.seconds)
+
+    async def _make_room(self, newcomer: Resident) -> None:
+        """Unload idle models, least recently used first, until one more fits."""
+        while len(self._residents) > self._settings.max_loaded_models:
+            idle = [
+                found
+                for found in self._residents.values()
+                if found.state == "ready" and not found.in_flight and not found.entry.pin and found is not newcomer
+            ]
+            if idle:
+                await self._leave(min(idle, key=lambda found: found.used_at), "evicted", UNLOAD_GRACE)
+            elif any(found.state == "leaving" or found.in_flight for found in self._residents.values()):
+                await self._change(self._settings.server.load_timeout, newcomer.entry)
+            else:
+                raise Unavailable("every loaded model is pinned; raise max_loaded_models or unpin one.")
+
+    async def _change(self, seconds: float, entry: ModelEntry) -> None:
+        self._changed.clear()
+        try:
+            await asyncio.wait_for(self._changed.wait(), seconds)
+        except TimeoutError:
+            limit = self._settings.max_loaded_models
+            message = f"No room for model {entry.id!r} within {seconds:.0f} s: all {limit} loaded models are at work."
+            raise Unavailable(message, retry_after=5) from None
+
+    # ------------------------------------------------------------------ leaving
+
+    async def _leave(self, resident: Resident, reason: str, grace: float) -> bool:
+        was_hung = resident.state == "hung"
+        resident.state = "leaving"
+        if resident.loading is not None and resident.channel is None:
+            resident.loading.cancel()
+        ended = True
+        if resident.channel is not None:
+            ended = await resident.channel.stop(0.2 if was_hung else grace)
+        resident.fail_runs(Unavailable("The model was unloaded."))
+        self._forget(resident, reason)
+        return ended
+
+    def _forget(self, resident: Resident, reason: str) -> None:
+        if self._residents.get(resident.entry.id) is resident:
+            del self._residents[resident.entry.id]
+            log.info("model %s has left memory (%s)", resident.entry.id, reason)
+            self._plugins.notify("model_unloaded", model_id=resident.entry.id, reason=reason)
+        self._tell()
+
+    def _lost(self, resident: Resident, reason: str) -> None:
+        """The worker died by itself: its requests fail, the next one loads it anew."""
+        log.error("model %s: %s", resident.entry.id, reason)
+        resident.fail_runs(_engine_lost(resident.entry.id, reason))
+        self._forget(resident, "failed")
+
+    def _tell(self) -> None:
+        self._changed.set()
+
+    # ------------------------------------------------------------------ hangs
+
+    async def _watch_for_hangs(self) -> None:
+        limit = self._settings.server.hang_timeout
+        while True:
+            await asyncio.sleep(min(1.0, limit / 4))
+            now = time.monotonic()
+            for resident in list(self._residents.values()):
+                if (
+                    resident.state == "ready"
+                    and resident.runs
+                    and now - max(resident.heard_at, resident.used_at) > limit
+                ):
+                    self._hang(resident, limit)
+
+    def _hang(self, resident: Resident, limit: float) -> None:
+        """A child is killed and forgotten; a thread cannot be, so its model stays unusable and health is red."""
+        reason = f"its worker gave no sign of life for {limit:.0f} s"
+        log.error("model %s: %s", resident.entry.id, reason)
+        resident.state = "hung"
+        killed = resident.channel is not None and resident.channel.kill()
+        resident.fail_runs(_engine_lost(resident.entry.id, reason))
+        if killed:
+            self._forget(resident, "hung")
+
+
+def _engine_lost(model_id: str, reason: str) -> HeylookError:
+    return EngineFailed(f"Model {model_id!r} failed while it answered: {reason}.")
+
+
+def _detail(resident: Resident) -> str:
+    if resident.state == "hung":
+        return "The worker thread gives no sign of life; restart the server, or set placement: process."
+    return ""

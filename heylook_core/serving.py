@@ -1,0 +1,255 @@
+"""Runs requests on models: finds, loads, checks, submits, and hands out what comes back. Event loop only."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import time
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from heylook_core.analytics import RequestRecord
+from heylook_core.capabilities import require
+from heylook_core.catalog import Catalog
+from heylook_core.departure import Departure
+from heylook_core.errors import Busy, EngineFailed, HeylookError, Unavailable, Unsupported
+from heylook_core.messages import ChatRequest, Vectors
+from heylook_core.plugins import Plugins
+from heylook_core.provider import EmbedOptions
+from heylook_core.residency import ModelState, Residency, Resident
+from heylook_core.running import Kind, Origin, Run
+from heylook_core.settings import ModelEntry, Settings
+from heylook_core.workers.channel import Channel
+from heylook_core.workers.process import ProcessChannel
+from heylook_core.workers.protocol import Call, Cancel, Embed, Submit, Turn
+from heylook_core.workers.thread import ThreadChannel
+
+log = logging.getLogger(__name__)
+
+
+class Health(msgspec.Struct, frozen=True):
+    """`degraded` when a model hangs; the server itself answers either way."""
+
+    status: Literal["ok", "degraded", "stopping"]
+    models: list[ModelState]
+
+
+class Serving:
+    """The one object that dialects talk to."""
+
+    def __init__(self, settings: Settings, catalog: Catalog, plugins: Plugins) -> None:
+        self.settings = settings
+        self.catalog = catalog
+        self.plugins = plugins
+        self.residency = Residency(settings, plugins, self._channel)
+        self._rids = itertools.count(1)
+        self._running: set[Run] = set()
+        self._draining = False
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+
+    # ------------------------------------------------------------------ life
+
+    async def start(self, preload: str | None = None) -> None:
+        """Begin; load a model ahead of its first request if one is named. Its failure is logged, not raised."""
+        self.residency.start()
+        if preload is not None:
+            entry = self.catalog.get(preload)
+            asyncio.get_running_loop().create_task(self._preload(entry)).add_done_callback(_retrieve)
+
+    async def drain(self, seconds: float) -> bool:
+        """Refuse new requests and wait for the running ones; False if some are still running after `seconds`."""
+        self._draining = True
+        try:
+            await asyncio.wait_for(self._quiet.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    async def close(self, grace: float = 10.0) -> bool:
+        """Cancel what runs and unload everything; False if a worker thread could not be ended."""
+        self._draining = True
+        for run in list(self._running):
+            run.cancel()
+        return await self.residency.close(grace)
+
+    # ------------------------------------------------------------------ what dialects ask
+
+    def models(self) -> list[ModelEntry]:
+        return self.catalog.entries()
+
+    def health(self) -> Health:
+        states = self.residency.states()
+        if self._draining:
+            return Health("stopping", states)
+        return Health("degraded" if any(state.state == "hung" for state in states) else "ok", states)
+
+    async def open(
+        self,
+        request: ChatRequest,
+        *,
+        request_id: str,
+        dialect: str,
+        kind: Kind = "chat",
+        gone: Departure | None = None,
+    ) -> Run:
+        """Start a request and return once its worker has accepted it (see `Run`).
+
+        A streamed request whose model is still loading is returned after `early_headers` seconds as well, so that
+        the client can be sent headers and keepalives; it fails then while it is read. Raises ModelNotFound,
+        Unsupported, InvalidRequest, ContextExceeded, Busy, Unavailable, LoadFailed; Cancelled if the client leaves.
+        """
+        entry = self._entry(request.model)
+        self.plugins.notify("request_received", request_id=request_id, dialect=dialect, model=entry.id)
+        origin = Origin(request_id, dialect, kind, entry.id, entry.provider, request.stream, time.time())
+        return await self._start(
+            entry, origin, request.n, lambda resident, rid: _checked_submit(resident, rid, request), gone
+        )
+
+    async def embed(
+        self,
+        model: str,
+        inputs: tuple[str | tuple[int, ...], ...],
+        options: EmbedOptions,
+        *,
+        request_id: str,
+        dialect: str,
+        gone: Departure | None = None,
+    ) -> Vectors:
+        """Vectors of `inputs`, in their order. Raises like `open`."""
+        entry = self._entry(model)
+        origin = Origin(request_id, dialect, "embedding", entry.id, entry.provider, False, time.time())
+        run = await self._start(
+            entry, origin, 1, lambda resident, rid: _checked_embed(resident, rid, inputs, options), gone
+        )
+        try:
+            return await run.vectors()
+        finally:
+            run.close()
+
+    # ------------------------------------------------------------------ inside
+
+    def _entry(self, name: str) -> ModelEntry:
+        if self._draining:
+            raise Unavailable("The server is stopping.", retry_after=5)
+        return self.catalog.get(name)
+
+    async def _start(
+        self,
+        entry: ModelEntry,
+        origin: Origin,
+        choices: int,
+        message: Callable[[Resident, int], Submit | Call],
+        gone: Departure | None,
+    ) -> Run:
+        rid = next(self._rids)
+        run = Run(origin, choices, self.settings.server.keepalive, self._ended)
+        self._running.add(run)
+        self._quiet.clear()
+        starting = asyncio.get_running_loop().create_task(self._submit(entry, rid, run, message))
+        starting.add_done_callback(_retrieve)
+        run.watch(gone)
+        try:
+            await run.admitted(self.settings.server.early_headers if origin.streamed else None)
+        except BaseException:
+            run.close()
+            raise
+        return run
+
+    async def _submit(
+        self, entry: ModelEntry, rid: int, run: Run, message: Callable[[Resident, int], Submit | Call]
+    ) -> None:
+        """Acquire the model and submit; whatever goes wrong ends the run with that error."""
+        started = time.monotonic()
+        try:
+            resident = await self.residency.acquire(entry)
+        except Exception as error:
+            run.lost(_as_heylook(error))
+            return
+        run.load_seconds = time.monotonic() - started
+        try:
+            if not run.over:
+                submission = message(resident, rid)
+                self._check_queue(resident)
+                self._hand_over(resident, rid, run, submission)
+                return
+        except Exception as error:
+            run.lost(_as_heylook(error))
+        self.residency.release(resident)
+
+    def _hand_over(self, resident: Resident, rid: int, run: Run, submission: Submit | Call) -> None:
+        resident.runs[rid] = run
+        resident.used_at = time.monotonic()
+        run.submitted(lambda: resident.send(Cancel(rid)), lambda: self._release(resident, rid))
+        resident.send(submission)
+
+    def _check_queue(self, resident: Resident) -> None:
+        rows = resident.info.rows if resident.info is not None else 1
+        limit = rows + self.settings.server.max_queue
+        if len(resident.runs) >= limit:
+            message = (
+                f"Model {resident.entry.id!r} has {len(resident.runs)} requests running and waiting: try again soon."
+            )
+            raise Busy(message, retry_after=1)
+
+    def _release(self, resident: Resident, rid: int) -> None:
+        resident.runs.pop(rid, None)
+        self.residency.release(resident)
+
+    def _ended(self, run: Run, record: RequestRecord) -> None:
+        self._running.discard(run)
+        if not self._running:
+            self._quiet.set()
+        if record.cached_tokens or record.reuse:
+            self.plugins.notify(
+                "prompt_reused",
+                model_id=record.model,
+                tokens=record.cached_tokens,
+                of=record.prompt_tokens,
+                why=record.reuse,
+            )
+        self.plugins.notify("request_finished", record=record)
+
+    async def _preload(self, entry: ModelEntry) -> None:
+        try:
+            self.residency.release(await self.residency.acquire(entry))
+        except Exception as error:
+            log.warning("%s", error)
+
+    def _channel(self, entry: ModelEntry, on_turn: Callable[[Turn], None], on_lost: Callable[[str], None]) -> Channel:
+        placement = entry.placement
+        if placement is None:
+            placement = self.plugins.load("heylook.providers", entry.provider).placement
+        if placement == "process":
+            return ProcessChannel(on_turn, on_lost, self.settings.plugins.disabled)
+        return ThreadChannel(on_turn, on_lost, lambda name: self.plugins.load("heylook.providers", name))
+
+
+def _checked_submit(resident: Resident, rid: int, request: ChatRequest) -> Submit:
+    if resident.info is not None:
+        require(request, resident.info, resident.entry.id)
+    return Submit(rid, request)
+
+
+def _checked_embed(
+    resident: Resident, rid: int, inputs: tuple[str | tuple[int, ...], ...], options: EmbedOptions
+) -> Call:
+    if resident.info is not None and "embed" not in resident.info.capabilities:
+        raise Unsupported(f"Model {resident.entry.id!r} cannot make embeddings.", param="model")
+    return Call(rid, Embed(inputs, options))
+
+
+def _as_heylook(error: Exception) -> HeylookError:
+    if isinstance(error, HeylookError):
+        return error
+    log.error("a request could not be started", exc_info=error)
+    return EngineFailed(f"The request could not be started ({type(error).__name__}: {error}).")
+
+
+def _retrieve(task: asyncio.Task[None]) -> None:
+    """Tasks nobody awaits: look at the outcome, so that asyncio does not complain."""
+    if not task.cancelled() and task.exception() is not None:
+        log.error("a background task failed", exc_info=task.exception())

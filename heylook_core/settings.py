@@ -1,0 +1,86 @@
+"""What can be configured, as strict Structs: an unknown key is an error. `config.py` reads them from files."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+Positive: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
+NotNegative: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
+Port: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+Seconds: TypeAlias = Annotated[float, msgspec.Meta(gt=0)]
+
+
+class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the server listens and whom it lets in.
+
+    `port` None takes the selected dialect's own (OpenAI 8080, Ollama 11434). `api` is a dialect's name, or
+    `all` (`both` is accepted for it). `allowed_hosts` guards against DNS rebinding: empty means the loopback
+    names when bound to loopback, any name otherwise. Origins may end in `:*` for any port. Durations are
+    seconds: `keepalive` between comments on a silent stream, `early_headers` until a stream's 200 is sent
+    although the model is not ready, `drain_timeout` for running requests at SIGTERM, `hang_timeout` without a
+    sign of life from a busy worker until it counts as hung.
+    """
+
+    host: str = "127.0.0.1"
+    port: Port | None = None
+    api: str = "all"
+    api_keys: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ("http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*")
+    max_body_bytes: Positive = 100 << 20
+    max_queue: Positive = 64
+    keepalive: Seconds = 10.0
+    early_headers: Seconds = 10.0
+    write_timeout: Seconds = 60.0
+    drain_timeout: Annotated[float, msgspec.Meta(ge=0)] = 30.0
+    load_timeout: Seconds = 600.0
+    hang_timeout: Seconds = 120.0
+
+
+class LoggingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Console and file logs have levels of their own; without `file_level` there is no file."""
+
+    level: LogLevel = "INFO"
+    file_level: LogLevel | None = None
+    dir: str = "logs"
+    rotate_mb: Positive = 100
+    rotate_count: NotNegative = 10
+
+
+class PluginSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`disabled` names plugins (`gguf`) or group and name (`heylook.sinks:duckdb`) that are not to be used."""
+
+    disabled: tuple[str, ...] = ()
+    sinks: tuple[str, ...] = ()
+
+
+class ModelEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One model of models.yaml. `config` belongs to the provider and is checked against its own Struct.
+
+    `placement` says where it runs: a thread of the server or a child process (None: the provider's default).
+    """
+
+    id: str
+    provider: str
+    config: dict[str, Any] = {}
+    description: str | None = None
+    tags: tuple[str, ...] = ()
+    enabled: bool = True
+    aliases: tuple[str, ...] = ()
+    placement: Literal["thread", "process"] | None = None
+    pin: bool = False
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole of models.yaml. `prefix_cache_bytes` is what each loaded model may keep for prefix reuse."""
+
+    default_model: str | None = None
+    max_loaded_models: Positive = 2
+    prefix_cache_bytes: NotNegative = 512 << 20
+    server: ServerSettings = ServerSettings()
+    logging: LoggingSettings = LoggingSettings()
+    plugins: PluginSettings = PluginSettings()
+    models: tuple[ModelEntry, ...] = ()

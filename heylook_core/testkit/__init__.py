@@ -1,0 +1,26 @@
+"""For plugin authors and for our own tests: contracts to inherit, providers without weights, a server to start.
+
+Put `pytest_plugins = ["heylook_core.testkit"]` into your conftest, so that failing asserts are explained.
+Names are imported at first use: the toy provider works without pytest.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_HOME = {
+    "EngineContract": "engine_contract",
+    "ProviderContract": "provider_contract",
+    "DialectContract": "dialect_contract",
+    "SinkContract": "sink_contract",
+    "ToyProvider": "toy",
+    "ScriptedProvider": "scripted",
+}
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)

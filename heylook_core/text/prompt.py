@@ -1,0 +1,149 @@
+"""What the prepare thread makes of a request: tokens, marks, limits, and the checks that deserve a real 4xx."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from heylook_core.errors import ContextExceeded, InvalidRequest
+from heylook_core.messages import ChatRequest, Message, SamplerSettings, TextPart, resolve
+from heylook_core.provider import Codec, ModelInfo, TokenConfig
+from heylook_core.text.template import ChatTemplate
+
+DEFAULT_MAX_TOKENS = 4096
+
+
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
+    """A request ready for an engine. `fork` is the prompt length at which further choices branch off (n > 1)."""
+
+    rid: int
+    request: ChatRequest
+    tokens: list[int]
+    marks: tuple[int, ...]
+    limit: int
+    sampling: SamplerSettings
+    stops: tuple[str, ...]
+    eos: frozenset[int]
+    arrived: float
+
+
+class Preparation:
+    """Prepares the requests of one model. Used by one thread at a time."""
+
+    def __init__(self, info: ModelInfo, codec: Codec, config: Any) -> None:
+        self._info = info
+        self._codec = codec
+        self._config = config if isinstance(config, TokenConfig) else TokenConfig()
+        self._template = ChatTemplate(info.template, info.special) if info.template else None
+
+    def prepare(self, rid: int, request: ChatRequest, arrived: float) -> Prepared:
+        tokens = self.tokens(request)
+        limit = self._limit(request, len(tokens))
+        return Prepared(
+            rid=rid,
+            request=request,
+            tokens=tokens,
+            marks=self._marks(request, tokens),
+            limit=limit,
+            sampling=self._sampling(request),
+            stops=request.stop or self._config.stop or self._info.stop,
+            eos=frozenset() if request.ignore_eos else frozenset(self._info.eos),
+            arrived=arrived,
+        )
+
+    def tokens(self, request: ChatRequest) -> list[int]:
+        """The whole prompt as token ids."""
+        if isinstance(request.prompt, tuple):
+            return self._known_tokens(request.prompt)
+        text = request.prompt if request.prompt is not None else self.render(request)
+        return self.encode(text)
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of `text`, begun with the model's own first token where it asks for one."""
+        tokens = self._codec.encode(text)
+        bos = self._info.bos
+        if bos is not None and (not tokens or tokens[0] != bos):
+            tokens = [bos, *tokens]
+        return tokens
+
+    def render(self, request: ChatRequest, *, generation: bool = True) -> str:
+        if self._template is None:
+            message = "This model has no chat template: send a raw prompt, or set a template in models.yaml."
+            raise InvalidRequest(message, param="messages")
+        tools = () if request.tool_choice.mode == "none" else request.tools
+        return self._template.render(
+            request.messages, tools, generation=generation, variables=template_variables(request)
+        )
+
+    def _known_tokens(self, prompt: Sequence[int]) -> list[int]:
+        size = self._info.vocabulary
+        for token in prompt:
+            if token < 0 or (size and token >= size):
+                raise InvalidRequest(f"Token {token} is not in the vocabulary of {size} tokens.", param="prompt")
+        return list(prompt)
+
+    def _limit(self, request: ChatRequest, prompt: int) -> int:
+        context = self._info.context
+        if prompt == 0:
+            raise InvalidRequest("The prompt is empty: it has to give the model at least one token.", param="messages")
+        if context and prompt >= context:
+            message = (
+                f"This model's maximum context length is {context} tokens. "
+                f"However, the prompt has {prompt} tokens, which leaves no room for an answer."
+            )
+            raise ContextExceeded(message, param="messages" if request.prompt is None else "prompt")
+        asked = next(
+            value
+            for value in (request.max_tokens, self._config.max_tokens, self._info.max_tokens, DEFAULT_MAX_TOKENS)
+            if value is not None
+        )
+        return min(asked, context - prompt) if context else asked
+
+    def _sampling(self, request: ChatRequest) -> SamplerSettings:
+        settings = resolve(request.sampling, self._config.sampling(), self._info.defaults, request.defaults)
+        unknown = [token for token in settings.logit_bias if not 0 <= token < (self._info.vocabulary or token + 1)]
+        if unknown:
+            raise InvalidRequest(f"Token {unknown[0]} is not in the model's vocabulary.", param="logit_bias")
+        return settings
+
+    def _marks(self, request: ChatRequest, tokens: list[int]) -> tuple[int, ...]:
+        """Prompt lengths worth a snapshot. A model that can be cut anywhere needs one only to fork choices."""
+        marks: set[int] = set()
+        if request.n > 1:
+            marks.add(len(tokens) - 1)
+        if not self._info.trims and request.prompt is None:
+            marks.add(self._shared(tokens, self.render(request, generation=False)))
+            marks.add(self._system_end(request, tokens))
+            marks.add(len(tokens) - 1)
+        return tuple(sorted(mark for mark in marks if 0 < mark < len(tokens)))
+
+    def _system_end(self, request: ChatRequest, tokens: list[int]) -> int:
+        """Where system text and tools end: what this prompt shares with one of the same system and another user."""
+        system = tuple(message for message in request.messages if message.role == "system")
+        if not system and not request.tools:
+            return 0
+        other = (*system, Message("user", (TextPart("\u2400"),)))
+        try:
+            return self._shared(tokens, self.render(msgspec.structs.replace(request, messages=other)))
+        except InvalidRequest:
+            return 0
+
+    def _shared(self, tokens: list[int], text: str) -> int:
+        count = 0
+        for ours, theirs in zip(tokens, self.encode(text), strict=False):
+            if ours != theirs:
+                break
+            count += 1
+        return count
+
+
+def template_variables(request: ChatRequest) -> Mapping[str, Any]:
+    """What the request says to the template beside its messages; silence leaves the template its own default."""
+    variables: dict[str, Any] = {}
+    if request.thinking.enabled is not None:
+        variables["enable_thinking"] = variables["thinking"] = request.thinking.enabled
+    if request.thinking.effort is not None:
+        variables["reasoning_effort"] = request.thinking.effort
+    return {**variables, **request.template_args}

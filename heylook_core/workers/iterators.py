@@ -1,0 +1,127 @@
+"""Form 1: requests run as iterators on a few threads. The core applies stop strings and cancellation."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from heylook_core.errors import HeylookError
+from heylook_core.messages import Accepted, Event, Failed, Finished, Text, Timings, Usage
+from heylook_core.provider import Provider
+from heylook_core.text.stops import StopMatcher
+from heylook_core.workers.protocol import FromWorker, Submit, Turn
+
+log = logging.getLogger(__name__)
+
+
+class IteratorLane:
+    """Runs `Provider.chat` for up to `concurrency` requests at once; further ones wait."""
+
+    def __init__(
+        self, provider: Provider, epoch: int, send: Callable[[FromWorker], None], ended: Callable[[int], None]
+    ) -> None:
+        self._provider = provider
+        self._epoch = epoch
+        self._send = send
+        self._ended = ended
+        self._pool = ThreadPoolExecutor(provider.concurrency, thread_name_prefix=f"heylook-{provider.spec.id}")
+
+    def submit(self, message: Submit, cancelled: threading.Event, arrived: float) -> None:
+        self._pool.submit(self._run, message, cancelled, arrived)
+
+    def close(self) -> None:
+        """Wait for running iterators, which have been told to stop; drop those that wait."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _run(self, message: Submit, cancelled: threading.Event, arrived: float) -> None:
+        answer = IteratorAnswer(message, arrived)
+        try:
+            if not cancelled.is_set():
+                self._relay(message, answer, cancelled)
+            last: list[Event] = answer.missing("cancelled" if cancelled.is_set() else "stop")
+        except HeylookError as error:
+            last = [Failed(error.kind, error.message, error.param, error.retry_after)]
+        except Exception as error:
+            log.exception("the provider of %s failed", self._provider.spec.id)
+            last = [Failed("engine", f"The provider failed while it answered ({type(error).__name__}: {error}).")]
+        self._ended(message.rid)
+        if last:
+            self._send(Turn(self._epoch, [(message.rid, last)]))
+
+    def _relay(self, message: Submit, answer: IteratorAnswer, cancelled: threading.Event) -> None:
+        iterator: Iterator[Event] = iter(self._provider.chat(message.request, cancelled))
+        try:
+            for event in iterator:
+                events = answer.take(event)
+                if events:
+                    self._send(Turn(self._epoch, [(message.rid, events)]))
+                if cancelled.is_set() or answer.complete:
+                    return
+        finally:
+            close = getattr(iterator, "close", None)
+            if close is not None:
+                close()
+
+
+class IteratorAnswer:
+    """Puts one iterator's events in order: Accepted first, stop strings cut, every choice finished once."""
+
+    def __init__(self, message: Submit, arrived: float) -> None:
+        self._choices = message.request.n
+        self._stops = [StopMatcher(message.request.stop) for _ in range(self._choices)]
+        self._arrived = arrived
+        self._first_at: float | None = None
+        self._accepted = False
+        self._finished: set[int] = set()
+
+    @property
+    def complete(self) -> bool:
+        return len(self._finished) == self._choices
+
+    def take(self, event: Event) -> list[Event]:
+        """What to send for one event of the provider."""
+        if isinstance(event, Accepted):
+            first, self._accepted = not self._accepted, True
+            return [event] if first else []
+        events: list[Event] = [] if self._accepted else [Accepted(0)]
+        self._accepted = True
+        if isinstance(event, Text):
+            return events + self._text(event)
+        if isinstance(event, Finished):
+            return events + self._finish(event)
+        return [*events, event]
+
+    def missing(self, reason: str) -> list[Event]:
+        """An end for every choice that the provider left open."""
+        events: list[Event] = [] if self._accepted else [Accepted(0)]
+        for choice in sorted(set(range(self._choices)) - self._finished):
+            events += self._finish(Finished(choice, reason, Usage(), self._timings()))  # type: ignore[arg-type]
+        return events
+
+    def _text(self, event: Text) -> list[Event]:
+        if event.choice in self._finished:
+            return []
+        if self._first_at is None:
+            self._first_at = time.monotonic()
+        stops = self._stops[event.choice]
+        text = stops.push(event.text)
+        events: list[Event] = [Text(event.choice, text)] if text else []
+        if stops.stopped:
+            events += self._finish(Finished(event.choice, "stop", Usage(), self._timings()))
+        return events
+
+    def _finish(self, event: Finished) -> list[Event]:
+        if event.choice in self._finished:
+            return []
+        self._finished.add(event.choice)
+        held = self._stops[event.choice].end()
+        events: list[Event] = [Text(event.choice, held)] if held else []
+        return [*events, event]
+
+    def _timings(self) -> Timings:
+        now = time.monotonic()
+        first = self._first_at if self._first_at is not None else now
+        return Timings(prefill=first - self._arrived, decode=now - first, first_token=first - self._arrived)

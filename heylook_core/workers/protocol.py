@@ -1,0 +1,127 @@
+"""The messages between the server and a worker. Frozen, tagged, array-like: cheap in msgpack.
+
+Each message to a worker carries the `epoch` of the incarnation it is meant for, and each frame from one
+the epoch it was made in, so that nothing of a dead worker reaches a living request.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+from heylook_core.messages import ChatRequest, Event
+from heylook_core.provider import EmbedOptions, ModelInfo, ModelSpec
+
+Rid: TypeAlias = int
+
+
+class Lease(msgspec.Struct, frozen=True, array_like=True):
+    """Bytes a worker may use: `kv` for running rows, `kept` for the prefix cache. 0 means none, -1 no limit."""
+
+    kv: int = -1
+    kept: int = 256 << 20
+
+
+class Load(msgspec.Struct, frozen=True, array_like=True, tag="load"):
+    """First message of an incarnation."""
+
+    epoch: int
+    spec: ModelSpec
+    lease: Lease
+
+
+class Submit(msgspec.Struct, frozen=True, array_like=True, tag="submit"):
+    """Prepare, queue and run `request`. Answered by Accepted and then events, or by Failed."""
+
+    rid: Rid
+    request: ChatRequest
+
+
+class Embed(msgspec.Struct, frozen=True, array_like=True, tag="embed"):
+    """Vectors for texts or token lists."""
+
+    inputs: tuple[str | tuple[int, ...], ...]
+    options: EmbedOptions = EmbedOptions()
+
+
+class Tokenize(msgspec.Struct, frozen=True, array_like=True, tag="tokenize"):
+    """Token ids of a text, as one `Tokens` frame item."""
+
+    text: str
+
+
+class ClearCache(msgspec.Struct, frozen=True, array_like=True, tag="clear"):
+    """Drop every kept prefix."""
+
+
+Operation: TypeAlias = Embed | Tokenize | ClearCache
+
+
+class Call(msgspec.Struct, frozen=True, array_like=True, tag="call"):
+    """Do something that is not generation. Answered by events that end with Finished or Failed."""
+
+    rid: Rid
+    operation: Operation
+
+
+class Cancel(msgspec.Struct, frozen=True, array_like=True, tag="cancel"):
+    """Stop `rid`; answered by Finished("cancelled") unless it has ended already."""
+
+    rid: Rid
+
+
+class SetLease(msgspec.Struct, frozen=True, array_like=True, tag="lease"):
+    """Stay inside this from now on; answered by a frame with gauges."""
+
+    lease: Lease
+
+
+class Unload(msgspec.Struct, frozen=True, array_like=True, tag="unload"):
+    """Fail what runs, close the model, answer Closed, end."""
+
+
+ToWorker: TypeAlias = Load | Submit | Call | Cancel | SetLease | Unload
+
+
+class Gauges(msgspec.Struct, frozen=True, array_like=True):
+    """What the worker holds: bytes of weights, live KV and kept prefixes; rows that run and that wait."""
+
+    weights: int = 0
+    live_kv: int = 0
+    kept: int = 0
+    live: int = 0
+    queued: int = 0
+
+
+class Ready(msgspec.Struct, frozen=True, array_like=True, tag="ready"):
+    """The model is loaded."""
+
+    epoch: int
+    info: ModelInfo
+    seconds: float
+
+
+class LoadRefused(msgspec.Struct, frozen=True, array_like=True, tag="refused"):
+    """The model could not be loaded; the worker ends after this. `memory` says that memory ran out."""
+
+    epoch: int
+    message: str
+    memory: bool = False
+
+
+class Turn(msgspec.Struct, frozen=True, array_like=True, tag="turn"):
+    """One turn of the worker's loop: the events of all requests, and gauges from time to time."""
+
+    epoch: int
+    items: list[tuple[Rid, list[Event]]]
+    gauges: Gauges | None = None
+
+
+class Closed(msgspec.Struct, frozen=True, array_like=True, tag="closed"):
+    """The worker has given everything back; its last frame."""
+
+    epoch: int
+
+
+FromWorker: TypeAlias = Ready | LoadRefused | Turn | Closed

@@ -1,0 +1,99 @@
+"""A worker in a thread of the server: no copy, no start-up cost, no protection from a crash."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from heylook_core.provider import ModelSpec, Provider
+from heylook_core.workers.channel import Channel, refusal
+from heylook_core.workers.protocol import Closed, FromWorker, Lease, Load, LoadRefused, Ready, ToWorker, Turn, Unload
+from heylook_core.workers.worker import Worker
+
+log = logging.getLogger(__name__)
+
+# A thread that gives up the GIL waits this long at most to get it back (default 5 ms, a whole token's time).
+SWITCH_SECONDS = 0.0005
+
+
+class ThreadChannel(Channel):
+    """Frames come in by one `call_soon_threadsafe` per batch, however many are waiting."""
+
+    def __init__(
+        self,
+        on_turn: Callable[[Turn], None],
+        on_lost: Callable[[str], None],
+        provider_of: Callable[[str], type[Provider]],
+    ) -> None:
+        super().__init__(on_turn, on_lost)
+        self._provider_of = provider_of
+        self._loop = asyncio.get_running_loop()
+        self._frames: deque[FromWorker] = deque()
+        self._scheduled = False
+        self._ready: asyncio.Future[Ready] = self._loop.create_future()
+        self._ended = asyncio.Event()
+        self._stopping = False
+        self._worker: Worker | None = None
+        self._thread: threading.Thread | None = None
+
+    async def start(self, spec: ModelSpec, lease: Lease) -> Ready:
+        sys.setswitchinterval(SWITCH_SECONDS)
+        self._worker = Worker(Load(self.epoch, spec, lease), self._provider_of, self._from_worker)
+        self._thread = threading.Thread(target=self._run, args=(self._worker,), name=f"heylook-{spec.id}", daemon=True)
+        self._thread.start()
+        return await asyncio.shield(self._ready)
+
+    def send(self, message: ToWorker) -> None:
+        if self._worker is not None and not self._ended.is_set():
+            self._worker.receive(message)
+
+    async def stop(self, grace: float) -> bool:
+        self._stopping = True
+        self.send(Unload())
+        try:
+            await asyncio.wait_for(self._ended.wait(), grace)
+        except TimeoutError:
+            return False
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join, grace)
+        return True
+
+    def kill(self) -> bool:
+        return False
+
+    def _run(self, worker: Worker) -> None:
+        try:
+            worker.run()
+        except Exception:
+            log.exception("worker thread %s ended with an error", threading.current_thread().name)
+
+    def _from_worker(self, message: FromWorker) -> None:
+        """Called on the worker's threads."""
+        self._frames.append(message)
+        if not self._scheduled:
+            self._scheduled = True
+            try:
+                self._loop.call_soon_threadsafe(self._deliver)
+            except RuntimeError:  # the event loop is gone: nobody is left to tell
+                log.debug("a frame came after the event loop had closed")
+
+    def _deliver(self) -> None:
+        self._scheduled = False
+        while self._frames:
+            message = self._frames.popleft()
+            match message:
+                case Turn():
+                    self._on_turn(message)
+                case Ready() if not self._ready.done():
+                    self._ready.set_result(message)
+                case LoadRefused() if not self._ready.done():
+                    self._stopping = True
+                    self._ready.set_exception(refusal(message))
+                case Closed():
+                    self._ended.set()
+                    if not self._stopping:
+                        self._on_lost("its worker thread ended with an error")

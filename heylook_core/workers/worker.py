@@ -1,0 +1,311 @@
+"""Runs one model: the same code in a thread of the server and in a child process.
+
+Threads: whoever owns the channel calls `receive` (one thread); `run` is the engine thread; a prepare thread
+renders and tokenises. `send` is called from the engine, prepare and iterator threads and must be thread-safe.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from heylook_core.errors import HeylookError
+from heylook_core.messages import Accepted, Event, Failed, Finished, Timings, Usage
+from heylook_core.provider import Job, Model, ModelInfo, Provider
+from heylook_core.workers.frames import TurnFrame
+from heylook_core.workers.iterators import IteratorLane
+from heylook_core.workers.protocol import (
+    Call,
+    Cancel,
+    ClearCache,
+    Closed,
+    Embed,
+    FromWorker,
+    Gauges,
+    Load,
+    LoadRefused,
+    Ready,
+    SetLease,
+    Submit,
+    ToWorker,
+    Turn,
+    Unload,
+)
+
+if TYPE_CHECKING:
+    from heylook_core.batching.loop import TurnLoop
+    from heylook_core.text.prompt import Preparation, Prepared
+
+log = logging.getLogger(__name__)
+
+GAUGE_SECONDS = 0.5
+
+
+class Worker:
+    """One incarnation of one model: loads, serves until Unload, gives everything back, ends."""
+
+    def __init__(
+        self, load: Load, provider_of: Callable[[str], type[Provider]], send: Callable[[FromWorker], None]
+    ) -> None:
+        self._load = load
+        self._provider_of = provider_of
+        self._send = send
+        self._inbox: deque[Callable[[], None]] = deque()
+        self._wake = threading.Event()
+        self._to_prepare: SimpleQueue[tuple[Submit | Call, float] | None] = SimpleQueue()
+        self._open: dict[int, threading.Event] = {}
+        self._stopping = False
+        self._frame = TurnFrame(load.epoch)
+        self._loop: TurnLoop | None = None
+        self._iterators: IteratorLane | None = None
+        self._provider: Provider | None = None
+        self._model: Model | None = None
+        self._gauges_at = 0.0
+
+    # ------------------------------------------------------------------ inbox: any one thread
+
+    def receive(self, message: ToWorker) -> None:
+        """Take a message in; never blocks."""
+        match message:
+            case Submit() | Call():
+                self._open[message.rid] = threading.Event()
+                self._to_prepare.put((message, time.monotonic()))
+            case Cancel():
+                self._cancel(message.rid)
+            case SetLease():
+                self._post(lambda: self._set_lease(message))
+            case Unload():
+                self._stopping = True
+                self._interrupt()
+                self._wake.set()
+            case Load():
+                raise ValueError("A worker loads one model, once.")
+
+    def _cancel(self, rid: int) -> None:
+        flag = self._open.get(rid)
+        if flag is None:
+            return
+        flag.set()
+        loop = self._loop
+        if loop is not None:
+            self._post(lambda: self._cancel_live(loop, rid))
+            if loop.prefilling(rid):
+                self._interrupt()
+
+    def _interrupt(self) -> None:
+        model = self._model
+        for engine in model.lanes() if model is not None else ():
+            engine.interrupt()
+
+    def _post(self, action: Callable[[], None]) -> None:
+        self._inbox.append(action)
+        self._wake.set()
+
+    # ------------------------------------------------------------------ engine thread
+
+    def run(self) -> None:
+        """The engine thread's whole life."""
+        preparer: threading.Thread | None = None
+        try:
+            info, seconds = self._load_model()
+            self._send(Ready(self._load.epoch, info, seconds))
+            preparer = threading.Thread(target=self._prepare_all, args=(info,), daemon=True)
+            preparer.name = f"{threading.current_thread().name}-prepare"
+            preparer.start()
+            self._serve()
+        except _Refused as refused:
+            self._send(LoadRefused(self._load.epoch, refused.message, refused.memory))
+        finally:
+            self._to_prepare.put(None)
+            if preparer is not None:
+                preparer.join(timeout=5)
+            self._close()
+            self._send(Closed(self._load.epoch))
+
+    def _load_model(self) -> tuple[ModelInfo, float]:
+        started = time.monotonic()
+        spec = self._load.spec
+        try:
+            cls = self._provider_of(spec.provider)
+            self._provider = provider = cls(spec, msgspec.convert(spec.config, cls.Config))
+            self._model = provider.load()
+            info = self._model.info if self._model is not None else provider.info()
+            self._start_lanes(provider)
+        except HeylookError as error:
+            raise _Refused(error.message) from error
+        except MemoryError as error:
+            raise _Refused("There is not enough memory to load the model.", memory=True) from error
+        except Exception as error:
+            log.exception("loading %s failed", spec.id)
+            raise _Refused(f"Loading failed: {type(error).__name__}: {error}") from error
+        return info, time.monotonic() - started
+
+    def _start_lanes(self, provider: Provider) -> None:
+        if self._model is None:
+            self._iterators = IteratorLane(provider, self._load.epoch, self._send, self._finish)
+            return
+        from heylook_core.batching.loop import TurnLoop
+
+        self._loop = TurnLoop(self._model, self._load.lease, self._frame.emit, self._finish)
+
+    def _serve(self) -> None:
+        while not self._stopping:
+            self._drain_inbox()
+            if self._loop is None or self._loop.idle:
+                self._flush(time.monotonic())
+                self._wake.wait(timeout=GAUGE_SECONDS if self._open else None)
+                self._wake.clear()
+            else:
+                self._loop.turn()
+                self._flush(time.monotonic())
+        self._end_all()
+
+    def _drain_inbox(self) -> None:
+        while self._inbox:
+            self._inbox.popleft()()
+
+    def _flush(self, now: float) -> None:
+        gauges = None
+        if self._open and now - self._gauges_at >= GAUGE_SECONDS:
+            gauges, self._gauges_at = self._read_gauges(), now
+        frame = self._frame.take(gauges)
+        if frame is not None:
+            self._send(frame)
+
+    def _read_gauges(self) -> Gauges:
+        return self._loop.gauges() if self._loop is not None else Gauges(live=len(self._open))
+
+    def _set_lease(self, message: SetLease) -> None:
+        if self._loop is not None:
+            self._loop.set_lease(message.lease)
+        self._send(Turn(self._load.epoch, [], self._read_gauges()))
+
+    def _cancel_live(self, loop: TurnLoop, rid: int) -> None:
+        if rid in self._open:
+            loop.cancel(rid)
+
+    def _finish(self, rid: int) -> None:
+        self._open.pop(rid, None)
+
+    def _end_all(self) -> None:
+        for flag in list(self._open.values()):
+            flag.set()
+        failed = Failed("unavailable", "The model is being unloaded.")
+        if self._loop is not None:
+            self._loop.fail_all(failed)
+        if self._iterators is not None:
+            self._iterators.close()
+        for rid in list(self._open):
+            self._frame.emit(rid, [failed])
+        self._flush(0.0)
+        self._open.clear()
+
+    def _close(self) -> None:
+        model, self._model, self._loop = self._model, None, None
+        for owner in (model, self._provider):
+            try:
+                if owner is not None:
+                    owner.close()
+            except Exception:
+                log.exception("closing %s failed", self._load.spec.id)
+
+    # ------------------------------------------------------------------ prepare thread
+
+    def _prepare_all(self, info: ModelInfo) -> None:
+        preparation = self._preparation(info)
+        while (item := self._to_prepare.get()) is not None:
+            message, arrived = item
+            flag = self._open.get(message.rid)
+            if flag is None:
+                continue
+            if flag.is_set():
+                self._answer(message.rid, _cancelled(message), last=True)
+                continue
+            try:
+                self._prepare(preparation, message, flag, arrived)
+            except HeylookError as error:
+                failed = Failed(error.kind, error.message, error.param, error.retry_after)
+                self._answer(message.rid, [failed], last=True)
+            except Exception as error:
+                log.exception("preparing a request failed")
+                text = f"The request could not be prepared ({type(error).__name__}: {error})."
+                self._answer(message.rid, [Failed("engine", text)], last=True)
+
+    def _preparation(self, info: ModelInfo) -> Preparation | None:
+        if self._model is None or self._provider is None:
+            return None
+        from heylook_core.text.prompt import Preparation
+
+        return Preparation(info, self._model.codec, self._provider.config)
+
+    def _prepare(
+        self, preparation: Preparation | None, message: Submit | Call, flag: threading.Event, arrived: float
+    ) -> None:
+        if isinstance(message, Call):
+            self._prepare_call(preparation, message)
+        elif self._iterators is not None:
+            self._iterators.submit(message, flag, arrived)
+        elif preparation is not None:
+            prepared = preparation.prepare(message.rid, message.request, arrived)
+            self._answer(message.rid, [Accepted(len(prepared.tokens))])
+            self._post(lambda: self._enter(prepared))
+
+    def _enter(self, prepared: Prepared) -> None:
+        flag = self._open.get(prepared.rid)
+        if flag is None or self._loop is None:
+            return
+        self._loop.submit(prepared)
+        if flag.is_set():
+            self._loop.cancel(prepared.rid)
+
+    def _prepare_call(self, preparation: Preparation | None, message: Call) -> None:
+        operation = message.operation
+        if isinstance(operation, ClearCache):
+            self._post(lambda: self._clear_cache(message.rid))
+        elif isinstance(operation, Embed) and preparation is not None and self._model is not None:
+            inputs = [preparation.encode(one) if isinstance(one, str) else list(one) for one in operation.inputs]
+            job = self._model.embed(inputs, operation.options)
+            self._post(lambda: self._add_job(message.rid, job))
+        else:
+            kind = type(operation).__name__
+            self._answer(message.rid, [Failed("unsupported", f"This model cannot do {kind}.")], last=True)
+
+    def _add_job(self, rid: int, job: Job) -> None:
+        if self._loop is None or rid not in self._open:
+            return
+        self._loop.add_job(rid, job)
+        if self._open[rid].is_set():
+            self._loop.cancel(rid)
+
+    def _clear_cache(self, rid: int) -> None:
+        if self._loop is not None:
+            self._loop.cache.clear()
+        self._answer(rid, [_done()], last=True)
+
+    def _answer(self, rid: int, events: list[Event], *, last: bool = False) -> None:
+        if last:
+            self._finish(rid)
+        self._send(Turn(self._load.epoch, [(rid, events)]))
+
+
+class _Refused(Exception):
+    def __init__(self, message: str, *, memory: bool = False) -> None:
+        super().__init__(message)
+        self.message = message
+        self.memory = memory
+
+
+def _done() -> Finished:
+    return Finished(0, "stop", Usage(), Timings())
+
+
+def _cancelled(message: Submit | Call) -> list[Event]:
+    choices = message.request.n if isinstance(message, Submit) else 1
+    return [Finished(index, "cancelled", Usage(), Timings()) for index in range(choices)]

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
-from heylook_core.dialect import Departure
+from heylook_core.departure import Departure
 
 Scope: TypeAlias = dict[str, Any]
 Message: TypeAlias = dict[str, Any]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import falcon.asgi
 import msgspec
 
-from heylook_core.dialect import Departure, Reply, StreamReply
+from heylook_core.departure import Departure
+from heylook_core.dialect import Reply, StreamReply
 from heylook_core.web.stream import HEADERS, Pieces
 
 encode = msgspec.json.Encoder().encode

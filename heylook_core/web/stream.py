@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 
-from heylook_core.dialect import Departure, StreamReply
+from heylook_core.departure import Departure
+from heylook_core.dialect import StreamReply
 from heylook_core.errors import Cancelled, EngineFailed, HeylookError
 
 log = logging.getLogger(__name__)

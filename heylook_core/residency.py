@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import time
 from collections.abc import Callable
@@ -182,19 +183,19 @@ class Residency:
         self._plugins.notify("model_loaded", entry=entry, info=ready.info, seconds=ready.seconds)
 
     async def _make_room(self, newcomer: Resident) -> None:
-        """Unload idle models, least recently used first, until one more fits."""
-        while len(self._residents) > self._settings.max_loaded_models:
-            idle = [
-                found
-                for found in self._residents.values()
-                if found.state == "ready" and not found.in_flight and not found.entry.pin and found is not newcomer
-            ]
+        """Unload idle models, least recently used first, until the newcomer fits beside those that came before it."""
+        while len(ahead := self._ahead_of(newcomer)) >= self._settings.max_loaded_models:
+            idle = [found for found in ahead if found.state == "ready" and not found.in_flight and not found.entry.pin]
             if idle:
                 await self._leave(min(idle, key=lambda found: found.used_at), "evicted", UNLOAD_GRACE)
-            elif any(found.state == "leaving" or found.in_flight for found in self._residents.values()):
-                await self._change(self._settings.server.load_timeout, newcomer.entry)
-            else:
+            elif all(found.entry.pin for found in ahead):
                 raise Unavailable("every loaded model is pinned; raise max_loaded_models or unpin one.")
+            else:
+                await self._change(self._settings.server.load_timeout, newcomer.entry)
+
+    def _ahead_of(self, newcomer: Resident) -> list[Resident]:
+        """Those that hold or have reserved a place before this one. First come, first placed: no two wait for each other."""
+        return list(itertools.takewhile(lambda found: found is not newcomer, self._residents.values()))
 
     async def _change(self, seconds: float, entry: ModelEntry) -> None:
         self._changed.clear()

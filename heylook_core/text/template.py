@@ -55,12 +55,13 @@ def _environment() -> ImmutableSandboxedEnvironment:
 
 
 class ChatTemplate:
-    """One model's template. `render` is thread-safe; a template that refuses raises InvalidRequest."""
+    """One model's template. `render` is thread-safe; a template that refuses, or is broken, raises InvalidRequest."""
 
     def __init__(self, source: str, special: Mapping[str, str]) -> None:
         self.source = source
         self._special = dict(special)
-        self._template = _environment().from_string(source)
+        self._environment = _environment()
+        self._template: jinja2.Template | None = None
 
     def render(
         self,
@@ -72,6 +73,8 @@ class ChatTemplate:
     ) -> str:
         """The prompt text. `generation` ends it with the header of the assistant's turn."""
         try:
+            if self._template is None:
+                self._template = self._environment.from_string(self.source)
             return self._template.render(
                 {
                     **self._special,
@@ -85,7 +88,7 @@ class ChatTemplate:
         except jinja2.TemplateError as error:
             text = f"The model's chat template refuses these messages: {error.message or type(error).__name__}."
             raise InvalidRequest(text, param="messages") from error
-        except (TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
+        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
             text = f"The model's chat template cannot render these messages ({type(error).__name__}: {error})."
             raise InvalidRequest(text, param="messages") from error
 

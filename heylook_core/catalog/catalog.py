@@ -70,7 +70,7 @@ class Catalog:
                 return self._names[wanted]
             disabled = any(wanted in (entry.id, *entry.aliases) for entry in settings.models)
             why = "is disabled; set its `enabled` to true" if disabled else f"does not exist. {self._hint(wanted)}"
-            raise ConfigError(f"default_model: the model '{wanted}' {why}", param="default_model")
+            raise ConfigError(f"The default model '{wanted}' {why}", param="default_model")
         return next(iter(self._entries), None) if not settings.models else None
 
     def _hint(self, name: str) -> str:

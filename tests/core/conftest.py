@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -13,10 +14,9 @@ import pytest
 class Site:
     """A place to install distributions to; each has a folder of its own, the last one first on the path."""
 
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.modules: set[str] = set()
-        self._monkeypatch = monkeypatch
+        self._modules: set[str] = set()
 
     def install(self, dist: str, entry_points: str, version: str = "1.0", **modules: str) -> Path:
         """`entry_points` is the text of entry_points.txt, `modules` are sources by module name."""
@@ -27,14 +27,19 @@ class Site:
         (info / "entry_points.txt").write_text(textwrap.dedent(entry_points))
         for name, source in modules.items():
             (place / f"{name}.py").write_text(textwrap.dedent(source))
-        self.modules |= modules.keys()
-        self._monkeypatch.syspath_prepend(place)
+        self._modules |= modules.keys()
+        sys.path.insert(0, str(place))
+        importlib.invalidate_caches()
         return place
+
+    def close(self) -> None:
+        sys.path[:] = [path for path in sys.path if not path.startswith(str(self.folder))]
+        for name in self._modules:
+            sys.modules.pop(name, None)
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    made = Site(tmp_path / "site", monkeypatch)
+def site(tmp_path: Path) -> Iterator[Site]:
+    made = Site(tmp_path / "site")
     yield made
-    for name in made.modules:
-        sys.modules.pop(name, None)
+    made.close()

@@ -124,7 +124,7 @@ def test_without_any_model_there_is_no_default(plugins):
 
 
 def test_a_default_that_does_not_exist_or_is_disabled_is_a_config_error(plugins):
-    with pytest.raises(ConfigError, match=r"default_model: the model 'b' does not exist\. Available: a"):
+    with pytest.raises(ConfigError, match=r"The default model 'b' does not exist\. Available: a"):
         catalog(plugins, entry("a"), default="b")
     with pytest.raises(ConfigError, match="'a' is disabled; set its `enabled` to true"):
         catalog(plugins, entry("a", enabled=False), default="a")

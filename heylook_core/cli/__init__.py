@@ -1,0 +1,5 @@
+"""The command line `heylookllm`."""
+
+from heylook_core.cli.root import main
+
+__all__ = ["main"]

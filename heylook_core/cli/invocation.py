@@ -1,0 +1,75 @@
+"""What a command works with, made when it is first asked for: settings, plugins, catalogue."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from heylook_core.cli.options import flags
+from heylook_core.config import Configuration, check_entry, environment, find_file, load_settings, overlay
+from heylook_core.errors import ConfigError, HeylookError
+from heylook_core.plugins import Plugins
+
+if TYPE_CHECKING:
+    from heylook_core.catalog import Catalog
+    from heylook_core.settings import ModelEntry, Settings
+
+
+class Invocation:
+    """One run of the command line. The properties raise ConfigError."""
+
+    def __init__(self, context: click.Context | None = None) -> None:
+        self.flags: dict[str, Any] = flags(context or click.get_current_context())
+
+    @cached_property
+    def configuration(self) -> Configuration:
+        return load_settings(self.flags.get("config"))
+
+    @cached_property
+    def settings(self) -> Settings:
+        """As configured, with the flags laid over."""
+        return overlay(self.configuration.settings, self.flags)
+
+    @cached_property
+    def plugins(self) -> Plugins:
+        """With the hook plugins loaded."""
+        plugins = Plugins(self.settings.plugins.disabled, environment().plugins)
+        plugins.load_hooks()
+        return plugins
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        from heylook_core.catalog import Catalog
+
+        try:
+            return Catalog(self.settings, self.plugins)
+        except ConfigError as error:
+            raise self.configuration.file.error(error.param or "", error.message) from None
+
+    def entry_fault(self, entry: ModelEntry) -> HeylookError | None:
+        """What is wrong with an entry: no such provider, a wrong key, a path where there is nothing."""
+        try:
+            check_entry(entry, self.plugins, self.configuration)
+        except HeylookError as error:
+            return error
+        for key, value in entry.config.items():
+            if key.endswith("_path") and isinstance(value, str) and value.startswith("/") and not Path(value).exists():
+                return ConfigError(f"Model '{entry.id}': {key} is {value}, where there is nothing.")
+        return None
+
+
+def plugins_for_help(config: Path | None) -> Plugins:
+    """The hook plugins, without reading models.yaml where it cannot disable any: that keeps `--help` fast."""
+    disabled: tuple[str, ...] = ()
+    try:
+        path = find_file(config)
+        if path is not None and b"disabled" in path.read_bytes():
+            disabled = load_settings(config).settings.plugins.disabled
+    except (HeylookError, OSError):
+        pass  # the command itself will say what is wrong with the file
+    plugins = Plugins(disabled, environment().plugins)
+    plugins.load_hooks()
+    return plugins

@@ -1,0 +1,73 @@
+"""`heylookllm serve`, and `heylookllm` alone."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import click
+
+from heylook_core import __version__
+from heylook_core.cli.invocation import Invocation
+from heylook_core.cli.options import serving_options
+from heylook_core.errors import PluginError
+
+if TYPE_CHECKING:
+    from heylook_core.catalog import Catalog
+
+log = logging.getLogger(__name__)
+
+
+@click.command()
+@serving_options
+def serve() -> int:
+    """Serve models over HTTP. The same as no command at all."""
+    return start(Invocation())
+
+
+def start(invocation: Invocation) -> int:
+    """Check what is configured, then serve until a signal; the exit code. Raises HeylookError."""
+    from heylook_core.logs import logging_to
+
+    with logging_to(invocation.settings.logging) as file:
+        if file:
+            log.info("Logging to %s", file)
+        for warning in invocation.configuration.warnings:
+            log.warning("%s", warning)
+        catalog = invocation.catalog
+        _check_entries(invocation)
+        wanted = invocation.flags.get("model_id")
+        preload = catalog.get(wanted).id if wanted else None
+
+        from heylook_core.web.run import run
+
+        def ready(urls: tuple[str, ...], hints: tuple[str, ...]) -> None:
+            click.echo(ready_text(urls, hints, catalog))
+
+        return run(invocation.settings, invocation.plugins, catalog, preload, ready)
+
+
+def _check_entries(invocation: Invocation) -> None:
+    """A wrong key is an error now and not at the first request; a missing provider concerns its models only."""
+    from heylook_core.config import check_entry
+
+    for entry in invocation.catalog.entries():
+        try:
+            check_entry(entry, invocation.plugins, invocation.configuration)
+        except PluginError as error:
+            log.warning("The model '%s' cannot be used: %s", entry.id, error)
+
+
+def ready_text(urls: tuple[str, ...], hints: tuple[str, ...], catalog: Catalog) -> str:
+    """Addresses, models and commands to paste."""
+    lines = [f"heylook {__version__} is ready: {'  '.join(urls)}", f"Models: {_models(catalog)}"]
+    if hints and catalog.entries():
+        lines += ["Try:", *(f"  {hint}" for hint in hints)]
+    return "\n".join([*lines, "Ctrl-C stops the server."])
+
+
+def _models(catalog: Catalog) -> str:
+    ids = [f"{entry.id} (default)" if entry.id == catalog.default else entry.id for entry in catalog.entries()]
+    if not ids:
+        return "none; `heylookllm doctor` says what is missing"
+    return ", ".join(ids[:8]) + (f" and {len(ids) - 8} more" if len(ids) > 8 else "")

@@ -1,0 +1,1 @@
+"""MLX text models for heylook."""

@@ -1,0 +1,63 @@
+"""A guide at work: the logits processor that lets a sequence choose only tokens its guide allows."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any, TypeAlias
+
+import mlx.core as mx
+import numpy as np
+
+from heylook_core.provider import Guide
+
+log = logging.getLogger(__name__)
+
+_start: Any = mx.async_eval
+Allowed: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+class GuidedLogits:
+    """Masks logits by `guide`. mlx-lm calls it with the tokens so far and the logits of the next one.
+
+    It is called one step ahead: before token n has been reported, it masks token n + 1. It never raises, because
+    an exception out of a processor would leave the other rows of the batch one token ahead of their KV cache;
+    `error` says what went wrong, and the sequence is made to end.
+    """
+
+    def __init__(self, guide: Guide, vocabulary: int, eos: Iterable[int]) -> None:
+        self.error: str | None = None
+        self._guide = guide
+        self._vocabulary = vocabulary
+        self._eos = [token for token in eos if 0 <= token < vocabulary]
+        self._begun = False
+
+    def __call__(self, tokens: Any, logits: Any) -> Any:
+        _start(logits)  # the device computes while the guide does
+        try:
+            allowed = self._allowed(tokens)
+        except Exception as error:
+            log.exception("the guide of a sequence failed")
+            self.error = f"The constraint on the answer failed ({type(error).__name__}: {error})."
+            allowed = self._end_only()
+        return logits if allowed is None else mx.where(mx.array(allowed)[None], logits, -mx.inf)
+
+    def _allowed(self, tokens: Any) -> Allowed | None:
+        if self.error is not None:
+            return self._end_only()
+        if self._begun:
+            self._guide.advance(int(tokens[-1].item()))
+        self._begun = True
+        packed = self._guide.mask()
+        if packed is None:
+            return None
+        bits = np.unpackbits(np.asarray(packed).view(np.uint8).reshape(-1), bitorder="little")[: self._vocabulary]
+        allowed: Allowed = np.pad(bits, (0, self._vocabulary - bits.size)).astype(np.bool_)
+        return allowed if allowed.any() else self._end_only()
+
+    def _end_only(self) -> Allowed | None:
+        if not self._eos:
+            return None
+        allowed: Allowed = np.zeros(self._vocabulary, dtype=np.bool_)
+        allowed[self._eos] = True
+        return allowed

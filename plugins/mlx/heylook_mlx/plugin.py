@@ -1,0 +1,61 @@
+"""What the `mlx` plugin tells the rest of heylook. Loaded at start, so it imports nothing of MLX."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from heylook_core.hookspecs import hookimpl
+from heylook_core.settings import ModelEntry
+
+_ASK_DEVICE = "import mlx.core as mx; print('metal' if mx.metal.is_available() else 'cpu', end='')"
+_REMEDY = 'install it with: pip install heylook-mlx (macOS with Apple silicon, or Linux through "mlx-lm[cpu]")'
+
+
+@hookimpl
+def recognise_model(path: Path) -> ModelEntry | None:
+    """A folder with config.json and model*.safetensors that names its model type."""
+    if not path.is_dir() or next(path.glob("model*.safetensors"), None) is None:
+        return None
+    try:
+        config = json.loads((path / "config.json").read_bytes())
+    except (OSError, ValueError):
+        return None
+    if not isinstance(config, dict) or "model_type" not in config:
+        return None
+    return ModelEntry(id=path.name, provider="mlx", config={"model_path": str(path)})
+
+
+@hookimpl
+def diagnose() -> list[tuple[str, str, str]]:
+    """Whether MLX is installed, which version, and what it computes on."""
+    missing = [name for name in ("mlx", "mlx_lm") if importlib.util.find_spec(name) is None]
+    if missing:
+        return [("MLX", "error", f"{' and '.join(missing)} cannot be found; {_REMEDY}.")]
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("mlx", "mlx-lm"))
+    device, trouble = _device()
+    if device is None:
+        return [("MLX", "error", f"{versions} is installed but cannot be imported ({trouble}); {_REMEDY}.")]
+    rows = [("MLX", "ok", f"{versions}, computes on {'the GPU through Metal' if device == 'metal' else 'the CPU'}.")]
+    if device == "cpu" and sys.platform == "darwin":
+        rows.append(("MLX", "warning", "Metal is not available, so models run slowly; it needs Apple silicon."))
+    if importlib.util.find_spec("llguidance") is None:
+        remedy = "install it with: pip install llguidance"
+        rows.append(("MLX", "warning", f"llguidance is missing, so answers cannot be constrained to JSON; {remedy}."))
+    return rows
+
+
+def _device() -> tuple[str | None, str]:
+    """`metal` or `cpu`, asked of a child process: a broken MLX may crash. None with what went wrong."""
+    try:
+        done = subprocess.run([sys.executable, "-c", _ASK_DEVICE], capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return None, str(error)
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines()
+        return None, lines[-1] if lines else f"exit code {done.returncode}"
+    return done.stdout, ""

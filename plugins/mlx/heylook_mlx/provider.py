@@ -1,0 +1,44 @@
+"""The `mlx` provider. Importing this module does not import MLX."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from typing import TYPE_CHECKING, ClassVar
+
+from heylook_core.errors import LoadFailed
+from heylook_core.provider import ModelSpec, Provider
+from heylook_mlx.config import MlxConfig
+
+if TYPE_CHECKING:
+    from heylook_mlx.model import MlxModel
+
+
+class MlxProvider(Provider):
+    """Runs text models in the MLX and Hugging Face layouts through mlx-lm."""
+
+    Config: ClassVar[type[MlxConfig]] = MlxConfig
+
+    def __init__(self, spec: ModelSpec, config: MlxConfig) -> None:
+        super().__init__(spec, config)
+
+    def load(self) -> MlxModel:
+        """Load on the calling thread, which becomes the model's engine thread. Raises LoadFailed."""
+        try:
+            from heylook_mlx.model import MlxModel
+        except ImportError as error:
+            raise LoadFailed(
+                f"MLX could not be imported ({error}). Install it with: pip install mlx-lm on macOS, "
+                'pip install "mlx-lm[cpu]" on Linux.'
+            ) from error
+        return MlxModel(self.config)
+
+    def close(self) -> None:
+        """The engine thread's last act with MLX: a thread that ends with streams open aborts the process at exit."""
+        core = sys.modules.get("mlx.core")
+        if core is None:
+            return
+        gc.collect()
+        core.clear_cache()
+        core.synchronize()
+        core.clear_streams()

@@ -8,6 +8,8 @@ from typing import Literal
 
 import msgspec
 
+from heylook_core.hookspecs import hookimpl
+
 
 class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a request once it is over. Numbers and names only, never a prompt or an answer.
@@ -43,6 +45,11 @@ class Sink(ABC):
 
     @abstractmethod
     def record(self, record: RequestRecord) -> None: ...
+
+    @hookimpl
+    def request_finished(self, record: RequestRecord) -> None:
+        """How the records come: a sink is registered for hooks (`sinks.attached`), and may implement others."""
+        self.record(record)
 
     def close(self) -> None:
         """Write what is pending; the server is going down."""

@@ -39,12 +39,14 @@ def start(invocation: Invocation) -> int:
         wanted = invocation.flags.get("model_id")
         preload = catalog.get(wanted).id if wanted else None
 
+        from heylook_core.sinks import attached
         from heylook_core.web.run import run
 
         def ready(urls: tuple[str, ...], hints: tuple[str, ...]) -> None:
             click.echo(ready_text(urls, hints, catalog))
 
-        return run(invocation.settings, invocation.plugins, catalog, preload, ready)
+        with attached(invocation.settings.plugins.sinks, invocation.plugins):
+            return run(invocation.settings, invocation.plugins, catalog, preload, ready)
 
 
 def _check_entries(invocation: Invocation) -> None:

@@ -38,8 +38,9 @@ class StopMatcher:
         return held
 
     def _first_match(self, text: str) -> int | None:
-        starts = [start for stop in self._stops if (start := text.find(stop)) >= 0]
-        return min(starts, default=None)
+        """Where the stop string begins that is complete first, so that the split of the text makes no difference."""
+        found = [(start + len(stop), start) for stop in self._stops if (start := text.find(stop)) >= 0]
+        return min(found)[1] if found else None
 
     def _possible_tail(self, text: str) -> int:
         """Length of the longest tail of `text` that begins some stop string."""

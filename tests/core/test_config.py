@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from heylook_core.config import check_entry, environment, find_file, load_settings, overlay
@@ -284,3 +286,43 @@ def test_a_right_config_and_a_missing_provider(site):
     check_entry(ModelEntry(id="a", provider="tiny", config={"n_ctx": 5}), Plugins())
     with pytest.raises(PluginError, match="No provider is called 'huge'"):
         check_entry(ModelEntry(id="a", provider="huge"), Plugins())
+
+
+# ------------------------------------------------------------------ what the docs say
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_example_is_right():
+    settings = load_settings(ROOT / "models.example.yaml").settings
+    assert [entry.provider for entry in settings.models] == ["mlx", "gguf"]
+    assert not any(entry.enabled for entry in settings.models)
+
+
+def documented() -> dict[str, str]:
+    """Key to default, from the tables of the reference."""
+    lines = (ROOT / "docs/reference/config.md").read_text().splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| `")]
+    return {row[0].strip("`"): row[1] for row in rows if len(row) == 3}
+
+
+def keys(struct: type[msgspec.Struct], prefix: str = "") -> Iterator[tuple[str, object]]:
+    for field in msgspec.structs.fields(struct):
+        yield prefix + field.encode_name, field.default
+        if isinstance(field.default, msgspec.Struct):
+            yield from keys(type(field.default), f"{prefix}{field.encode_name}.")
+
+
+def test_the_reference_lists_every_key_and_no_other():
+    assert set(documented()) == {key for key, _ in [*keys(Settings), *keys(ModelEntry)]}
+
+
+@pytest.mark.parametrize("struct", [Settings, ModelEntry])
+def test_the_reference_gives_the_right_defaults(struct):
+    for key, default in keys(struct):
+        if isinstance(default, bool):
+            assert documented()[key] == f"`{str(default).lower()}`"
+        elif isinstance(default, str | int | float):
+            assert documented()[key] == f"`{default}`"
+        elif default in (None, ()):
+            assert documented()[key] in ("none", "the API's own", "the provider's own")

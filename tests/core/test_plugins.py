@@ -211,6 +211,14 @@ def test_a_class_of_the_hook_group_is_made_once(site):
     assert row(plugins, HOOKS, "object") == (HOOKS, "object", "heylook-object", "1.0", "loaded", "")
 
 
+def test_hook_plugins_answer_in_the_order_of_their_names(site):
+    for name in ("b", "c", "a"):
+        site.install(f"heylook-{name}", f"[heylook.plugins]\n{name} = order_{name}\n", **{f"order_{name}": TELLER})
+    plugins = Plugins(only={"a", "b", "c"})
+    plugins.load_hooks()
+    assert [answer[0][0] for answer in plugins.ask("diagnose")] == ["order_a", "order_b", "order_c"]
+
+
 def test_only_limits_which_hook_plugins_are_imported(teller):
     plugins = Plugins(only=())
     plugins.load_hooks()

@@ -71,17 +71,21 @@ def _entry_points(dist: Distribution, name: str) -> list[Found]:
 
 def resolve(found: Found) -> Any:
     """Import what the entry point names. Raises whatever the import raises, TypeError if it does not fit the group."""
-    from stevedore import DriverManager, ExtensionManager
-
     if found.entry_point is None:
         raise ImportError(found.error)
-    # stevedore's own list is up to two minutes old, does not know distributions, and stops at equal names
-    ExtensionManager.ENTRY_POINT_CACHE[found.group] = [found.entry_point]
-    manager = DriverManager(found.group, found.name, on_load_failure_callback=_reraise)
-    target = manager.extensions[0].plugin
-    if found.group != HOOKS:
-        _check_class(found.group, target)
+    if found.group == HOOKS:  # all of them are loaded, so there is nothing to choose, and `--help` needs no stevedore
+        return found.entry_point.load()
+    target = _driver(found.group, found.entry_point)
+    _check_class(found.group, target)
     return target
+
+
+def _driver(group: str, entry_point: EntryPoint) -> Any:
+    from stevedore import DriverManager, ExtensionManager
+
+    # stevedore's own list is up to two minutes old, does not know distributions, and stops at equal names
+    ExtensionManager.ENTRY_POINT_CACHE[group] = [entry_point]
+    return DriverManager(group, entry_point.name, on_load_failure_callback=_reraise).extensions[0].plugin
 
 
 def _reraise(manager: object, entry_point: object, error: BaseException) -> None:

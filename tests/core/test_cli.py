@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -382,36 +381,3 @@ def test_the_ready_line_without_models_says_how_to_get_some():
     text = ready_text(("http://x",), ("curl x",), Catalog(Settings(), Plugins(only=())))
     assert "Models: none; `heylookllm doctor` says what is missing" in text
     assert "curl" not in text
-
-
-# ------------------------------------------------------------------ the whole command
-
-
-@pytest.mark.integration
-def test_the_command_serves_until_ctrl_c(tmp_path):
-    write_models("""
-        server: {port: 0}
-        logging: {file_level: DEBUG, dir: here}
-        plugins: {sinks: [jsonl]}
-        queue_config: {}
-        models: [{id: a, provider: toy, placement: thread}]
-    """)
-    command = [sys.executable, "-W", "error", "-c", "import sys; from heylook_core.cli import main; sys.exit(main())"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HEYLOOK_PLUGINS": "", "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            assert process.stdout is not None
-            lines = [process.stdout.readline().strip() for _ in range(2)]
-            process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=30)
-        finally:
-            process.kill()
-    assert lines[0].startswith(f"heylook {__version__} is ready: http://127.0.0.1:"), (lines, out, err)
-    assert lines[1] == "Models: a"
-    assert "curl" in out
-    assert process.returncode == 0, err
-    assert "WARNING - models.yaml, line 5: queue_config: this has no effect" in err
-    (log,) = Path("here").glob("heylookllm_*.log")
-    assert "queue_config" in log.read_text()

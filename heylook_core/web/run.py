@@ -57,6 +57,7 @@ async def _run(server: Server, preload: str | None, ready: Ready, threads: froze
     loop.add_signal_handler(signal.SIGINT, server.stop, False)
     loop.add_signal_handler(signal.SIGTERM, server.stop, True)
     await server.serve(preload, ready)
+    await _within(0.5, loop.shutdown_default_executor())
     _leave_stuck_threads(threads)
 
 

@@ -63,12 +63,24 @@ class GgufCodec(Codec):
 
     @functools.cached_property
     def _guide_tokenizer(self) -> object:
-        from llguidance.llamacpp import lltokenizer_from_vocab
+        """llguidance's own bridge calls a deprecated function per token, and knows one end token only."""
+        from llguidance import LLTokenizer
 
-        return lltokenizer_from_vocab(self._vocabulary)
+        tokenize = ctypes.cast(self._c._lib.llama_tokenize, ctypes.c_void_p).value
+        return LLTokenizer.from_llamacpp(
+            tokens=[self._guided_piece(token) for token in range(self.size)],
+            vocab_ptr=self._vocabulary,
+            tokenize_fptr=tokenize,
+            eos_token=list(self.end_tokens()) or None,
+        )
 
     def guide_tokenizer(self) -> object:
         return self._guide_tokenizer
+
+    def _guided_piece(self, token: int) -> bytes:
+        """llguidance tells special tokens from text by a first byte that is in no UTF-8."""
+        piece = self._read_piece(token, special=True)
+        return b"\xff" + piece if self.is_special(token) else piece
 
     def _read_piece(self, token: int, *, special: bool) -> bytes:
         if not 0 <= token < self.size:

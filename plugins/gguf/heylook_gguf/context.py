@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import threading
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -18,13 +19,15 @@ DONE, FULL, ABORTED = 0, 1, 2
 class Context:
     """Owns one `llama_context`. Everything but `interrupt` is called on one thread, also `close`.
 
-    Its methods keep what llama.cpp asserts: a batch within `n_batch`, sequences within `n_seq_max`, logits only
-    of tokens that were marked as outputs. Raises `LoadFailed` where the context cannot be made.
+    Its methods keep what llama.cpp asserts: a batch within `n_batch`, sequences within `n_seq_max`, no freeing
+    while a computation runs (`close` waits for it, from whichever thread it comes). Raises `LoadFailed` where the
+    context cannot be made.
     """
 
     def __init__(self, library: Library, model: Any, params: Any, turn: AbstractContextManager[None]) -> None:
         self._c = library.c
         self._turn = turn
+        self._computing = threading.Lock()
         library.forget_errors()
         self._context = self._c.llama_init_from_model(model, params)
         if not self._context:
@@ -49,7 +52,7 @@ class Context:
 
     def decode(self) -> int:
         """Compute the batch. DONE, FULL (nothing changed), ABORTED (part may be done), or an error below 0."""
-        with self._turn:
+        with self._computing, self._turn:
             return int(self._c.llama_decode(self._context, self.batch.c))
 
     def logits(self, index: int) -> np.ndarray[Any, Any]:
@@ -107,9 +110,10 @@ class Context:
         return False
 
     def close(self) -> None:
-        if self._context:
-            self._c.llama_free(self._context)
-            self._context = None
+        with self._computing:
+            if self._context:
+                self._c.llama_free(self._context)
+                self._context = None
 
 
 def _bytes(data: np.ndarray[Any, Any]) -> Any:

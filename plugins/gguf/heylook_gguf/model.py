@@ -44,6 +44,7 @@ class GgufModel(Model):
         try:
             self.codec = GgufCodec(self._library, self._weights.vocabulary, space_prefix=self._space_prefix())
             self._template = _template(config, self._weights)
+            self._length = self._context_length()
             if self._weights.is_causal:
                 self._engine = self._make_engine()
             self.info = self._make_info()
@@ -78,7 +79,6 @@ class GgufModel(Model):
     def _on_processor(self) -> bool:
         return self._config.n_gpu_layers == 0 or not self._library.c.llama_supports_gpu_offload()
 
-    @property
     def _context_length(self) -> int:
         """The longest sequence: what is configured, but never more than the model was trained for."""
         trained = self._weights.context_trained
@@ -100,17 +100,20 @@ class GgufModel(Model):
         return told == "true" if told is not None else sentencepiece
 
     def _make_engine(self) -> GgufEngine:
-        config, length = self._config, self._context_length
+        config, length = self._config, self._length
         token_bytes = self._weights.token_bytes(config.type_k, config.type_v)
         params = self._context_params()
-        params.n_ctx = length if config.kv_unified else _padded(length) * config.n_slots
+        cells = _padded(length) * (1 if config.kv_unified else config.n_slots)
+        if cells >= 1 << 31:
+            raise LoadFailed(f"n_ctx {length} for {config.n_slots} slots is more than llama.cpp can count: lower them.")
+        if self._on_processor:
+            _check_memory(cells * token_bytes, cells)
+        params.n_ctx = cells
         params.n_seq_max = config.n_slots
         params.n_batch = max(config.n_batch, config.n_slots)
         params.n_ubatch = min(config.n_ubatch, params.n_batch)
         params.kv_unified = config.kv_unified
         params.type_k, params.type_v = CACHE_TYPES[config.type_k][0], CACHE_TYPES[config.type_v][0]
-        if self._on_processor:
-            _check_memory(params.n_ctx * token_bytes, params.n_ctx)
 
         def context() -> Context:
             made = Context(self._library, self._weights.handle, params, self._turn)
@@ -143,7 +146,7 @@ class GgufModel(Model):
         config, weights, c = self._config, self._weights, self._library.c
         begins = bool(c.llama_vocab_get_add_bos(weights.vocabulary)) and self._engine is not None
         return ModelInfo(
-            context=self._context_length,
+            context=self._length,
             capabilities=self._capabilities(),
             template=self._template,
             special=self._special(),

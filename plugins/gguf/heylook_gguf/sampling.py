@@ -39,7 +39,8 @@ class Candidates:
         self.c.llama_sampler_apply(chain, ctypes.byref(array))
         if not 0 <= array.selected < array.size:
             raise NoToken("the sampler selected no token")
-        return int(self._data["id"][array.selected])
+        # Samplers may move the beginning of the array, so the index counts from where it points now.
+        return int(array.data[array.selected].id)
 
 
 class Sampler:
@@ -135,7 +136,7 @@ def _samplers(candidates: Candidates, settings: SamplerSettings) -> list[Any]:
         chosen.append(
             c.llama_sampler_init_penalties(
                 candidates.vocabulary,
-                _window(settings, 1 << 20),
+                _window(settings, 1 << 17),
                 settings.repetition_penalty,
                 settings.frequency_penalty,
                 settings.presence_penalty,

@@ -50,7 +50,7 @@ def alone(engine: Engine, tokens: list[int], limit: int = 12) -> list[int]:
 
 def text_tokens(model: GgufModel, number: int, length: int) -> list[int]:
     """A prompt of this many tokens, different for each number from its first token on."""
-    words = "fox dog hound wood token model answer end".split()
+    words = ("fox", "dog", "hound", "wood", "token", "model", "answer", "end")
     text = " ".join(words[(number + index * (number + 1)) % len(words)] for index in range(length))
     return model.codec.encode(f"{number} {text}")[:length]
 

@@ -16,7 +16,7 @@ from heylook_api_openai.schema import (
     OpenAITextPart,
     OpenAIToolCall,
 )
-from heylook_core.errors import InvalidRequest, Unsupported
+from heylook_core.errors import InvalidRequest, MissingField, Unsupported
 from heylook_core.messages import AudioPart, ImagePart, Message, Part, Role, TextPart, ToolCall
 
 ROLES: dict[str, Role] = {
@@ -46,9 +46,8 @@ def message_of(message: OpenAIMessage, path: str) -> Message:
 def _content(message: OpenAIMessage, role: Role, path: str) -> tuple[Part, ...]:
     if message.content is None:
         if role != "assistant" and message.role != "function":
-            raise InvalidRequest(
-                f"`{path}` has no `content`; only an assistant's may be absent.", param=f"{path}.content"
-            )
+            field = f"{path}.content"
+            raise MissingField(f"`{field}` is missing; only an assistant may leave it out.", param=field)
         return (TextPart(message.refusal),) if message.refusal else ()
     if isinstance(message.content, str):
         return (TextPart(message.content),)

@@ -19,13 +19,28 @@ def listen(host: str, port: int) -> list[socket.socket]:
             if _is_missing_family(family):
                 continue
             bound = sockets[0].getsockname()[1] if sockets and port == 0 else port
-            sockets.append(socket.create_server((address, bound), family=family, backlog=BACKLOG))
+            sockets.append(_listening(family, address, bound))
     except OSError as error:
         close(sockets)
         raise ConfigError(_why(error, host, port)) from error
     if not sockets:
         raise ConfigError(f"The server cannot listen on {host!r}: this machine has no such kind of address.")
     return sockets
+
+
+def _listening(family: int, address: str, port: int) -> socket.socket:
+    """asyncio switches Nagle's algorithm off only for sockets that say IPPROTO_TCP; else answers wait 40 ms."""
+    made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.bind((address, port))
+        made.listen(BACKLOG)
+    except OSError:
+        made.close()
+        raise
+    return made
 
 
 def close(sockets: list[socket.socket]) -> None:

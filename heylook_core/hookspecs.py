@@ -1,6 +1,6 @@
 """Every hook. Sync, keyword-only, frozen Structs as arguments; never called per token.
 
-A plugin implements any of them with `heylook_core.hookimpl`. Events are told through `Plugins.notify`, which
+A plugin implements any of them with `hookimpl`. Events are told through `Plugins.notify`, which
 keeps a failing plugin from harming anybody else; questions collect answers in the same protected way.
 """
 

@@ -81,6 +81,8 @@ def read(path: Path) -> YamlFile:
             file.data = loader.construct_document(node)
     except yaml.YAMLError as error:
         raise _syntax_error(path, error) from None
+    except (ValueError, TypeError, LookupError, RecursionError) as error:  # PyYAML lets dates like 2001-99-99 through
+        raise ConfigError(f"{path} cannot be read: {type(error).__name__}: {error}.") from None
     finally:
         loader.dispose()
     return file

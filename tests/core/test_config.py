@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import HealthCheck, example, given, settings, strategies
 
 from heylook_core.config import check_entry, environment, find_file, load_settings, overlay
 from heylook_core.errors import ConfigError, PluginError
@@ -143,6 +145,22 @@ def test_mistakes_are_named_with_file_line_and_path(text, expected):
 )
 def test_what_is_no_yaml_is_named_with_its_line(text, expected):
     assert complaint(text).startswith(expected)
+
+
+WORDS = """models server port id provider config default_model : - , { } [ ] & * ! | > ' " # ? ~ 1 2.5 a true !!int <<
+    2001-99-99"""
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(strategies.lists(strategies.sampled_from([*WORDS.split(), " ", "  ", "\n", "\n  ", "\n- ", ": "])).map("".join))
+@example("a: 2001-99-99")
+@example("[" * 2000)
+@example("!!int x")
+@example("a: {b: 1}: 2")
+def test_any_text_is_settings_or_a_config_error(text):
+    write(text)
+    with contextlib.suppress(ConfigError):
+        load_settings()
 
 
 def test_a_file_that_is_no_text_is_an_error():

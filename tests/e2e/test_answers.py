@@ -1,0 +1,133 @@
+"""A fresh install answers right: the official client, a real server process, real models, greedy by default."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import openai
+import pytest
+
+from heylook_demo_model.prompts import Prompt, proven
+
+pytestmark = pytest.mark.integration
+
+WEATHER: Any = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": "Get the weather for a city.",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    },
+}
+
+
+def asked(prompt: Prompt) -> dict[str, Any]:
+    """A proven prompt as arguments of the client."""
+    fields: dict[str, Any] = {"messages": prompt.messages}
+    if prompt.tools:
+        fields["tools"] = prompt.tools
+    if prompt.thinking:
+        fields["extra_body"] = {"chat_template_kwargs": {"enable_thinking": True}}
+    return fields
+
+
+def streamed(client: openai.OpenAI, model: str, **fields: Any) -> str:
+    """The text of a streamed answer that ended by itself."""
+    with client.chat.completions.create(model=model, stream=True, **fields) as stream:
+        choices = [chunk.choices[0] for chunk in stream if chunk.choices]
+    assert choices[-1].finish_reason == "stop"
+    return "".join(choice.delta.content or "" for choice in choices)
+
+
+def whole(client: openai.OpenAI, model: str, **fields: Any) -> str:
+    return client.chat.completions.create(model=model, **fields).choices[0].message.content or ""
+
+
+def said(text: str) -> list[Any]:
+    return [{"role": "user", "content": text}]
+
+
+def at_once(client: openai.OpenAI, model: str, prompts: Sequence[Prompt]) -> list[str]:
+    """Streamed answers, eight requests in flight at a time."""
+    with ThreadPoolExecutor(8) as pool:
+        return list(pool.map(lambda prompt: streamed(client, model, **asked(prompt)), prompts))
+
+
+def test_the_demo_model_is_there_without_any_configuration(listed: list[str]):
+    assert listed[0] == "heylook-demo"
+
+
+def test_a_request_without_a_model_gets_the_default_one(client: openai.OpenAI, listed: list[str]):
+    answer = client.chat.completions.create(model="", messages=said("What is the capital of France?"))
+    assert (answer.model, answer.choices[0].message.content) == ("heylook-demo", "Paris")
+
+
+def test_a_fact_is_streamed_in_pieces(client: openai.OpenAI, model: str):
+    with client.chat.completions.create(model=model, messages=said("Count from 3 to 9."), stream=True) as stream:
+        pieces = [chunk.choices[0].delta.content for chunk in stream if chunk.choices]
+    texts = [piece for piece in pieces if piece]
+    assert "".join(texts) == "3, 4, 5, 6, 7, 8, 9"
+    assert len(texts) > 3
+
+
+def test_it_knows_what_heylook_is(client: openai.OpenAI, model: str):
+    answer = streamed(client, model, messages=said("What is heylook?"))
+    assert answer == "heylook is a local LLM server built from plugins."
+
+
+def test_it_recalls_a_name_over_turns_that_it_answered_itself(client: openai.OpenAI, model: str):
+    conversation: list[Any] = []
+    for question in ("My name is Zorblat.", "What is the capital of Peru?", "What is a token?", "What is my name?"):
+        conversation += said(question)
+        answer = streamed(client, model, messages=conversation)
+        conversation.append({"role": "assistant", "content": answer})
+    assert conversation[1]["content"] == "Nice to meet you, Zorblat."
+    assert conversation[3]["content"] == "Lima"
+    assert conversation[-1]["content"] == "Your name is Zorblat."
+
+
+def test_two_conversations_in_turns_do_not_mix(client: openai.OpenAI, model: str):
+    names = ("Bramwick", "Ottokar")
+    known: dict[str, list[Any]] = {name: [] for name in names}
+    answers = {}
+    for question in ("My name is {}.", "What is my name?"):
+        for name in names:
+            known[name] += said(question.format(name))
+            answers[name] = streamed(client, model, messages=known[name])
+            known[name].append({"role": "assistant", "content": answers[name]})
+    assert answers == {name: f"Your name is {name}." for name in names}
+
+
+def test_a_tool_call_comes_as_json(client: openai.OpenAI, model: str):
+    answer = streamed(client, model, messages=said("What is the weather in Paris?"), tools=[WEATHER])
+    called = json.loads(answer.removeprefix("<tool_call>").removesuffix("</tool_call>"))
+    assert called == {"name": "get_weather", "arguments": {"city": "Paris"}}
+
+
+def test_a_stop_string_ends_the_answer(client: openai.OpenAI, model: str):
+    assert streamed(client, model, messages=said("Count from 3 to 9."), stop=["7"]) == "3, 4, 5, 6, "
+
+
+def test_streamed_and_whole_answers_are_equal(client: openai.OpenAI, model: str):
+    for prompt in (proven("recall")[0], proven("json")[0], proven("thinking")[0]):
+        assert whole(client, model, **asked(prompt)) == streamed(client, model, **asked(prompt)) == prompt.answer
+
+
+def test_eight_at_once_answer_as_they_would_alone(client: openai.OpenAI, model: str):
+    prompts = [proven(skill)[1] for skill in ("documentation", "fact", "recall", "system", "json", "count")]
+    prompts += [proven("tool_call")[0], proven("thinking")[1]]
+    alone = [streamed(client, model, **asked(prompt)) for prompt in prompts]
+    assert alone == [prompt.answer for prompt in prompts]
+    assert at_once(client, model, prompts) == alone
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_every_proven_prompt_is_answered_right_eight_at_a_time(client: openai.OpenAI, model: str):
+    prompts = proven()
+    answers = at_once(client, model, prompts)
+    wrong = [(prompt, answer) for prompt, answer in zip(prompts, answers, strict=True) if answer != prompt.answer]
+    assert wrong == []

@@ -124,5 +124,5 @@ def _no_context(params: Any, cause: str) -> str:
     said = f" llama.cpp said: {cause}." if cause else ""
     return (
         f"No context of {params.n_ctx} tokens for {params.n_seq_max} sequences could be made.{said} "
-        "Lower n_ctx or slots, or choose a smaller type_k and type_v."
+        "Lower n_ctx or slots, or choose another type_k and type_v."
     )

@@ -16,7 +16,7 @@ from heylook_core.errors import PluginError
 
 log = logging.getLogger(__name__)
 
-_WARNING, _ERROR, _CONTINUED = 2, 3, 5
+_WARNING, _ERROR = 3, 4  # ggml.h; llama-cpp-python's own table of these is of an older release
 
 
 class Library:
@@ -50,7 +50,7 @@ class Library:
     def _logged(self, level: int, text: bytes | None, _: Any) -> None:
         if level == _ERROR and text:
             message = text.decode(errors="replace").strip()
-            self._errors.append(message.split(": ", 1)[-1])
+            self._errors.append(message.split(": ", 1)[-1].rstrip("."))
             log.debug("llama.cpp: %s", message)
         elif level == _WARNING and text:
             log.debug("llama.cpp: %s", text.decode(errors="replace").strip())

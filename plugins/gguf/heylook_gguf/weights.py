@@ -202,7 +202,7 @@ def _check_file(path: Path) -> None:
 
 def _not_loaded(path: Path, cause: str) -> str:
     said = f" llama.cpp said: {cause}." if cause else ""
-    return (
-        f"{path.name} could not be loaded.{said} If the file is whole, its architecture may need a newer "
-        "llama-cpp-python: pip install --upgrade llama-cpp-python"
-    )
+    remedy = "Fetch the file again, or choose another."
+    if "architecture" in cause:
+        remedy = "A newer llama-cpp-python may know it: pip install --upgrade llama-cpp-python"
+    return f"{path.name} could not be loaded.{said} {remedy}"

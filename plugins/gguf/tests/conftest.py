@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import re
 import subprocess
@@ -13,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -31,7 +33,7 @@ CHATML = (
     "{%- if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{%- endif %}"
 )
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<note>"]
-WIDTH, LAYERS, INNER, HEADS, KV_HEADS, TRAINED = 64, 2, 192, 4, 2, 2048
+LAYERS, HEADS, KV_HEADS, TRAINED = 2, 4, 2, 2048
 
 
 def byte_alphabet() -> list[str]:
@@ -83,25 +85,25 @@ def add_tokenizer(writer: Any) -> int:
     return len(tokens)
 
 
-def add_weights(writer: Any, vocabulary: int, seed: int) -> None:
+def add_weights(writer: Any, vocabulary: int, width: int, seed: int) -> None:
     """Random weights. The output layer is large, so that the best token leads by more than rounding can change."""
     random = np.random.default_rng(seed)
 
     def matrix(rows: int, columns: int, scale: float = 1.0) -> np.ndarray[Any, Any]:
         return (random.standard_normal((rows, columns)) * scale / np.sqrt(columns)).astype(np.float32)
 
-    ones, narrow = np.ones(WIDTH, np.float32), KV_HEADS * WIDTH // HEADS
-    writer.add_tensor("token_embd.weight", random.standard_normal((vocabulary, WIDTH)).astype(np.float32))
-    writer.add_tensor("output.weight", matrix(vocabulary, WIDTH, 4.0))
+    ones, narrow, inner = np.ones(width, np.float32), KV_HEADS * width // HEADS, 4 * width
+    writer.add_tensor("token_embd.weight", random.standard_normal((vocabulary, width)).astype(np.float32))
+    writer.add_tensor("output.weight", matrix(vocabulary, width, 4.0))
     writer.add_tensor("output_norm.weight", ones)
     shapes = {
-        "attn_q": (WIDTH, WIDTH),
-        "attn_k": (narrow, WIDTH),
-        "attn_v": (narrow, WIDTH),
-        "attn_output": (WIDTH, WIDTH),
-        "ffn_gate": (INNER, WIDTH),
-        "ffn_up": (INNER, WIDTH),
-        "ffn_down": (WIDTH, INNER),
+        "attn_q": (width, width),
+        "attn_k": (narrow, width),
+        "attn_v": (narrow, width),
+        "attn_output": (width, width),
+        "ffn_gate": (inner, width),
+        "ffn_up": (inner, width),
+        "ffn_down": (width, inner),
     }
     for layer in range(LAYERS):
         for name, (rows, columns) in shapes.items():
@@ -117,6 +119,7 @@ def write_model(
     template: str | None = CHATML,
     weights: bool = True,
     tokenizer: Callable[[Any], int] = add_tokenizer,
+    width: int = 64,
     seed: int = 0,
     extra: Callable[[Any], None] = lambda writer: None,
 ) -> Path:
@@ -124,21 +127,21 @@ def write_model(
     writer = gguf.GGUFWriter(str(path), architecture)
     writer.add_name(path.stem)
     writer.add_context_length(TRAINED)
-    writer.add_embedding_length(WIDTH)
+    writer.add_embedding_length(width)
     writer.add_block_count(LAYERS)
-    writer.add_feed_forward_length(INNER)
+    writer.add_feed_forward_length(4 * width)
     writer.add_head_count(HEADS)
     writer.add_head_count_kv(KV_HEADS)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_rope_freq_base(10000.0)
-    writer.add_rope_dimension_count(WIDTH // HEADS)
+    writer.add_rope_dimension_count(width // HEADS)
     extra(writer)
     vocabulary = tokenizer(writer)
     writer.add_vocab_size(vocabulary)
     if template is not None:
         writer.add_chat_template(template)
     if weights:
-        add_weights(writer, vocabulary, seed)
+        add_weights(writer, vocabulary, width, seed)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -150,6 +153,24 @@ def write_model(
 def make_model() -> Callable[..., Path]:
     """`write_model`, for tests that need a particular file."""
     return write_model
+
+
+@pytest.fixture(scope="session")
+def quantise() -> Callable[[Path, str], Path]:
+    """Rewrites a file with llama.cpp's own quantiser; kinds as llama.cpp names them: Q8_0, Q4_K_M."""
+    from heylook_gguf.library import library
+
+    def quantised(path: Path, kind: str) -> Path:
+        c = library().c
+        params = c.llama_model_quantize_default_params()
+        params.ftype = getattr(c, f"LLAMA_FTYPE_MOSTLY_{kind}")
+        params.nthread = 1
+        target = path.with_name(f"{path.stem}-{kind}.gguf")
+        code = c.llama_model_quantize(str(path).encode(), str(target).encode(), ctypes.byref(params))
+        assert code == 0
+        return target
+
+    return quantised
 
 
 @pytest.fixture(scope="session")
@@ -169,7 +190,8 @@ def load() -> Callable[..., GgufModel]:
     def loaded(path: Path, **config: Any) -> GgufModel:
         settings = {"n_ctx": 512, "n_threads": 1, "slots": 8, "flash_attn": False, "n_gpu_layers": 0}
         exact = {"type_k": "f32", "type_v": "f32"}
-        return GgufModel(GgufConfig(model_path=str(path), **{**settings, **exact, **config}))
+        data = {"model_path": str(path), **settings, **exact, **config}
+        return GgufModel(msgspec.convert(data, GgufConfig))
 
     return loaded
 

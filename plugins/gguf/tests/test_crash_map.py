@@ -115,7 +115,7 @@ thread.join()
     "a context that cannot be allocated": """
 from heylook_gguf.weights import Weights
 Weights.context_trained = 2**31 - 1
-for config in ({"n_ctx": 2**31 - 300, "slots": 1}, {"n_ctx": 2**31 - 1}, {"type_k": "q8_0"}):
+for config in ({"n_ctx": 2**31 - 300, "slots": 1}, {"n_ctx": 2**31 - 1}, {"type_v": "q8_0"}):
     try:
         load(**config)
         raise SystemExit("was loaded")

@@ -183,7 +183,8 @@ class Keys:
         given = _key_of(request)
         if given is None:
             raise AuthenticationFailed("This server asks for an API key; send it as `Authorization: Bearer KEY`.")
-        known = [hmac.compare_digest(given.encode("utf-8", "surrogateescape"), key) for key in self._keys]
+        raw = given.encode("latin-1")  # as which Falcon decodes headers
+        known = [hmac.compare_digest(raw, key) for key in self._keys]
         if not any(known):
             raise AuthenticationFailed("The API key is not one of this server's.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -129,19 +130,20 @@ def test_the_space_that_sentencepiece_adds_is_taken_away_where_it_was_added(real
     assert real.piece(hello[0]) == b" Hello"
 
 
-def test_the_guide_tokenizer_is_made_once_and_knows_the_vocabulary(model: GgufModel) -> None:
-    tokenizer: Any = model.codec.guide_tokenizer()
-    assert tokenizer is model.codec.guide_tokenizer()
-    assert tokenizer.vocab_size == model.info.vocabulary
+def test_the_guide_tokenizer_is_made_once(model: GgufModel) -> None:
+    assert model.codec.guide_tokenizer() is model.codec.guide_tokenizer()
 
 
 def test_encoding_lets_other_threads_run(model: GgufModel) -> None:
     """While a long text is tokenised on another thread, this one counts on."""
-    import threading
-
     text = "the quick brown fox jumps over the lazy dog " * 20_000
     done = threading.Event()
-    thread = threading.Thread(target=lambda: (model.codec.encode(text), done.set()))
+
+    def encode() -> None:
+        model.codec.encode(text)
+        done.set()
+
+    thread = threading.Thread(target=encode)
     thread.start()
     turns = 0
     while not done.is_set():

@@ -15,6 +15,7 @@ from heylook_core.errors import EngineFailed, InvalidRequest
 from heylook_core.messages import SamplerSettings
 from heylook_core.provider import AtMark, Broken, Budget, Engine, Prefilled, SequenceTask, Snapshot, Token
 from heylook_core.testkit.engine_contract import EngineContract
+from heylook_gguf.engine import GgufEngine
 from heylook_gguf.model import GgufModel
 
 pytestmark = pytest.mark.integration
@@ -41,6 +42,13 @@ def run(engine: Engine, *tasks: SequenceTask, prefill: int = 64) -> dict[int, li
     for new in tasks:
         engine.remove(new.sid, keep=False)
     return ids
+
+
+def engine_of(model: GgufModel) -> GgufEngine:
+    """The engine as what it is, for tests that put a fault into it."""
+    (engine,) = model.lanes()
+    assert isinstance(engine, GgufEngine)
+    return engine
 
 
 def alone(engine: Engine, tokens: list[int], limit: int = 12) -> list[int]:
@@ -121,7 +129,7 @@ class TestDemoModel(EngineContract):
 
 
 def test_eight_prompts_of_different_lengths_give_the_same_together_and_alone(model: GgufModel) -> None:
-    engine = model.lanes()[0]
+    engine = engine_of(model)
     prompts = [text_tokens(model, number, 5 + 23 * number) for number in range(8)]
     expected = [alone(engine, prompt, 24) for prompt in prompts]
     tasks = [task(prompt, 24) for prompt in prompts]
@@ -130,7 +138,7 @@ def test_eight_prompts_of_different_lengths_give_the_same_together_and_alone(mod
 
 
 def test_the_shortest_remaining_prompt_is_read_first(model: GgufModel) -> None:
-    engine = model.lanes()[0]
+    engine = engine_of(model)
     long, short = task(text_tokens(model, 1, 300), 1), task(text_tokens(model, 2, 20), 1)
     engine.insert(long)
     engine.insert(short)
@@ -142,7 +150,7 @@ def test_the_shortest_remaining_prompt_is_read_first(model: GgufModel) -> None:
 
 
 def test_decode_rows_are_served_beside_a_long_prompt_in_every_step(model: GgufModel) -> None:
-    engine = model.lanes()[0]
+    engine = engine_of(model)
     first, long = task(text_tokens(model, 1, 8), 30), task(text_tokens(model, 2, 400), 1)
     engine.insert(first)
     engine.step(Budget(64))
@@ -156,7 +164,7 @@ def test_decode_rows_are_served_beside_a_long_prompt_in_every_step(model: GgufMo
 
 
 def test_a_mark_comes_before_the_first_token_when_it_is_the_prompt_s_end(model: GgufModel) -> None:
-    engine = model.lanes()[0]
+    engine = engine_of(model)
     only = task(text_tokens(model, 3, 20), 2, marks=(20,))
     engine.insert(only)
     outs = engine.step(Budget(64))
@@ -168,13 +176,13 @@ def test_a_mark_comes_before_the_first_token_when_it_is_the_prompt_s_end(model: 
 
 
 def test_an_answer_ends_where_the_context_does(model: GgufModel) -> None:
-    engine = model.lanes()[0]
+    engine = engine_of(model)
     only = task(text_tokens(model, 3, 510), 100)
     assert len(run(engine, only, prefill=512)[only.sid]) == 3
 
 
 def test_a_chunk_of_zero_prompt_tokens_computes_no_prompt(model: GgufModel) -> None:
-    engine = model.lanes()[0]
+    engine = engine_of(model)
     only = task(text_tokens(model, 3, 20))
     engine.insert(only)
     assert engine.step(Budget(0)) == []
@@ -185,7 +193,7 @@ def test_a_chunk_of_zero_prompt_tokens_computes_no_prompt(model: GgufModel) -> N
 
 
 def test_interrupt_before_a_step_makes_it_return_at_once_and_is_spent(model: GgufModel) -> None:
-    engine = model.lanes()[0]
+    engine = engine_of(model)
     prompt = text_tokens(model, 4, 200)
     expected = alone(engine, prompt)
     only = task(prompt)
@@ -209,7 +217,7 @@ def run_on(engine: Engine, only: SequenceTask) -> list[int]:
 
 def test_an_aborted_computation_leaves_every_row_as_it_was(model: GgufModel) -> None:
     """The interrupt comes between the step's own look at the flag and the computation: no clock is involved."""
-    engine = model.lanes()[0]
+    engine = engine_of(model)
     prompts = [text_tokens(model, number, 30 + 100 * number) for number in range(4)]
     expected = [alone(engine, prompt) for prompt in prompts]
     tasks = [task(prompt) for prompt in prompts]
@@ -231,7 +239,7 @@ def test_an_aborted_computation_leaves_every_row_as_it_was(model: GgufModel) -> 
     try:
         assert engine.step(Budget(512)) == []
     finally:
-        del engine._context.decode
+        engine._context.decode = compute  # type: ignore[method-assign]
     assert aborted == [2]
     live = set(got)
     while live:
@@ -245,7 +253,7 @@ def test_an_aborted_computation_leaves_every_row_as_it_was(model: GgufModel) -> 
 
 
 def test_interrupts_at_any_moment_change_no_text(model: GgufModel) -> None:
-    engine = model.lanes()[0]
+    engine = engine_of(model)
     prompts = [text_tokens(model, number, 40 + 60 * number) for number in range(6)]
     expected = [alone(engine, prompt) for prompt in prompts]
 
@@ -263,7 +271,7 @@ def test_interrupts_at_any_moment_change_no_text(model: GgufModel) -> None:
 
 
 def test_a_row_removed_in_the_middle_of_its_prompt_frees_its_slot_at_once(model: GgufModel) -> None:
-    engine = model.lanes()[0]
+    engine = engine_of(model)
     rows = [task(text_tokens(model, number, 200)) for number in range(engine.rows)]
     for each in rows:
         engine.insert(each)
@@ -288,7 +296,7 @@ def test_a_prompt_that_llama_cpp_would_refuse_is_refused_at_insert(model: GgufMo
 
 
 def test_more_rows_than_slots_are_refused(model: GgufModel) -> None:
-    engine = model.lanes()[0]
+    engine = engine_of(model)
     rows = [task([5, 6, 7]) for _ in range(engine.rows)]
     for each in rows:
         engine.insert(each)
@@ -299,7 +307,7 @@ def test_more_rows_than_slots_are_refused(model: GgufModel) -> None:
 
 
 def test_only_the_row_that_llama_cpp_refuses_breaks(model: GgufModel) -> None:
-    engine = model.lanes()[0]
+    engine = engine_of(model)
     prompts = [text_tokens(model, number, 20) for number in range(3)]
     expected = [alone(engine, prompt) for prompt in prompts]
     good, bad = [task(prompt) for prompt in prompts], task([5, 6, 7, 8])
@@ -324,7 +332,7 @@ def test_a_context_that_computes_nothing_any_more_is_an_error_and_reset_mends_it
     tiny: Path, load: Callable[..., GgufModel]
 ) -> None:
     fresh = load(tiny, slots=2)
-    engine = fresh.lanes()[0]
+    engine = engine_of(fresh)
     prompt = text_tokens(fresh, 1, 20)
     expected = alone(engine, prompt)
     engine.insert(task(prompt))
@@ -341,7 +349,7 @@ def test_rows_of_a_shared_cache_wait_until_what_they_reserve_is_free(
     tiny: Path, load: Callable[..., GgufModel]
 ) -> None:
     shared = load(tiny, kv_unified=True, n_ctx=512, slots=4)
-    engine = shared.lanes()[0]
+    engine = engine_of(shared)
     prompts = [text_tokens(shared, number, 200) for number in range(4)]
     expected = [alone(engine, prompt, 20) for prompt in prompts]
     tasks = [task(prompt, 20) for prompt in prompts]
@@ -370,7 +378,7 @@ def test_rows_of_a_shared_cache_wait_until_what_they_reserve_is_free(
 
 def test_state_that_fills_a_shared_cache_makes_room_for_rows(tiny: Path, load: Callable[..., GgufModel]) -> None:
     shared = load(tiny, kv_unified=True, n_ctx=512, slots=4)
-    engine = shared.lanes()[0]
+    engine = engine_of(shared)
     prompts = [text_tokens(shared, number, 200) for number in range(4)]
     expected = [alone(engine, prompt, 20) for prompt in prompts]
     kept: list[Snapshot | None] = []

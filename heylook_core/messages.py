@@ -90,6 +90,18 @@ class Thinking(msgspec.Struct, frozen=True):
     budget: int | None = None
 
 
+class Overflow(msgspec.Struct, frozen=True):
+    """What may be left out of a prompt that does not fit; by default nothing, and the request is refused.
+
+    `drop_messages` drops the oldest messages, never system messages or the last one. `cut_tokens` then cuts tokens
+    out of the prompt after its first `keep`.
+    """
+
+    drop_messages: bool = False
+    cut_tokens: bool = False
+    keep: int = 0
+
+
 class Sampling(msgspec.Struct, frozen=True):
     """Sampling as asked; None means that the next source of the cascade decides (see `resolve`)."""
 
@@ -143,6 +155,7 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     `max_tokens` None means the model's default. `logprobs` asks for the chosen tokens' log-probabilities,
     `top_logprobs` for that many alternatives. `defaults` is the dialect's last word in the sampling cascade.
+    `context` bounds prompt and answer together, below the model's own limit.
     """
 
     model: str
@@ -156,6 +169,8 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     sampling: Sampling = Sampling()
     defaults: Sampling = Sampling()
     max_tokens: int | None = None
+    context: int | None = None
+    overflow: Overflow = Overflow()
     stop: tuple[str, ...] = ()
     ignore_eos: bool = False
     n: int = 1
@@ -189,9 +204,11 @@ class Timings(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Accepted(msgspec.Struct, frozen=True, array_like=True, tag="a"):
-    """The request is sound and queued: the dialect may send its 200."""
+    """The request is sound and queued: the dialect may send its 200. The rest is what `Overflow` left out."""
 
     prompt_tokens: int
+    dropped_messages: int = 0
+    cut_tokens: int = 0
 
 
 class Progress(msgspec.Struct, frozen=True, array_like=True, tag="p"):

@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from heylook_core.errors import EngineFailed, HeylookError, LoadFailed, Unavailable
+from heylook_core.keep_alive import Clock, KeepAlive
 from heylook_core.plugins import Plugins
 from heylook_core.provider import ModelInfo, ModelSpec
 from heylook_core.running import Run
@@ -23,13 +24,15 @@ log = logging.getLogger(__name__)
 
 State = Literal["loading", "ready", "leaving", "hung"]
 UNLOAD_GRACE = 10.0
+EXPIRY_SECONDS = 0.5
 
 
 class Resident:
     """One model in memory (or on its way in or out) and the requests that run on it."""
 
-    def __init__(self, entry: ModelEntry) -> None:
+    def __init__(self, entry: ModelEntry, keep_alive: KeepAlive) -> None:
         self.entry = entry
+        self.keep_alive = keep_alive
         self.state: State = "loading"
         self.channel: Channel | None = None
         self.info: ModelInfo | None = None
@@ -39,10 +42,21 @@ class Resident:
         self.used_at = time.monotonic()
         self.heard_at = time.monotonic()
         self.loading: asyncio.Task[None] | None = None
+        self.leaving: asyncio.Task[None] | None = None
 
     @property
     def in_flight(self) -> int:
         return max(self.holds, len(self.runs))
+
+    @property
+    def expires_at(self) -> float | None:
+        """Unix time at which it leaves if nothing happens; None for never, as for a pinned model."""
+        return None if self.entry.pin else self.keep_alive.expires_at
+
+    @property
+    def due(self) -> bool:
+        """Idle, and its time is up."""
+        return self.state == "ready" and not self.in_flight and not self.entry.pin and self.keep_alive.expired
 
     def on_turn(self, turn: Turn) -> None:
         self.heard_at = time.monotonic()
@@ -63,13 +77,18 @@ class Resident:
 
 
 class ModelState(msgspec.Struct, frozen=True):
-    """What is told about a resident model: its state, requests in flight, memory, and a sentence if it is unwell."""
+    """What is told about a resident model: its state, requests in flight, memory, and a sentence if it is unwell.
+
+    `info` is None until it is loaded; `expires_at` is Unix time, None where it stays (see `keep_alive`).
+    """
 
     id: str
     state: State
     in_flight: int
     gauges: Gauges
     detail: str = ""
+    info: ModelInfo | None = None
+    expires_at: float | None = None
 
 
 ChannelOf = Callable[[ModelEntry, Callable[[Turn], None], Callable[[str], None]], Channel]
@@ -78,20 +97,24 @@ ChannelOf = Callable[[ModelEntry, Callable[[Turn], None], Callable[[str], None]]
 class Residency:
     """Loads on demand and makes room. `acquire` and `release` bracket every request."""
 
-    def __init__(self, settings: Settings, plugins: Plugins, channel_of: ChannelOf) -> None:
+    def __init__(self, settings: Settings, plugins: Plugins, channel_of: ChannelOf, clock: Clock = time.time) -> None:
         self._settings = settings
+        self._clock = clock
         self._plugins = plugins
         self._channel_of = channel_of
         self._residents: dict[str, Resident] = {}
         self._changed = asyncio.Event()
         self._watch: asyncio.Task[None] | None = None
+        self._expiry: asyncio.Task[None] | None = None
         self._closing = False
 
     # ------------------------------------------------------------------ requests
 
-    async def acquire(self, entry: ModelEntry) -> Resident:
+    async def acquire(self, entry: ModelEntry, keep_alive: float | None = None) -> Resident:
         """The loaded model, held against unloading until `release`. Loads it first if need be.
 
+        `keep_alive` is how long it stays afterwards, in seconds: 0 unloads it at once, infinite keeps it, None
+        leaves what the request before wanted, at first `settings.keep_alive`. The last request decides.
         Raises LoadFailed with the cause, or Unavailable when there is no room within `load_timeout` seconds.
         """
         if self._closing:
@@ -105,6 +128,7 @@ class Residency:
         if resident.state == "hung":
             raise Unavailable(f"Model {entry.id!r} hangs and cannot be used until the server is restarted.")
         resident.holds += 1
+        resident.keep_alive.ask(keep_alive)
         try:
             if resident.loading is not None:
                 await asyncio.shield(resident.loading)
@@ -117,18 +141,26 @@ class Residency:
     def release(self, resident: Resident) -> None:
         """One request is over."""
         resident.holds -= 1
+        self._rest(resident)
+
+    def _rest(self, resident: Resident) -> None:
         resident.used_at = time.monotonic()
+        resident.keep_alive.restart()
+        if resident.due:
+            resident.leaving = asyncio.get_running_loop().create_task(self._expire_one(resident))
         self._tell()
 
     # ------------------------------------------------------------------ the whole
 
     def start(self) -> None:
-        """Begin to watch for workers that hang."""
-        self._watch = asyncio.get_running_loop().create_task(self._watch_for_hangs())
+        """Begin to watch for workers that hang, and for models whose time is up."""
+        loop = asyncio.get_running_loop()
+        self._watch = loop.create_task(self._watch_for_hangs())
+        self._expiry = loop.create_task(self._watch_for_expiry())
 
     def states(self) -> list[ModelState]:
         return [
-            ModelState(id_, found.state, found.in_flight, found.gauges, _detail(found))
+            ModelState(id_, found.state, found.in_flight, found.gauges, _detail(found), found.info, found.expires_at)
             for id_, found in self._residents.items()
         ]
 
@@ -143,11 +175,18 @@ class Residency:
         await self._leave(resident, reason, UNLOAD_GRACE)
         return True
 
+    async def dismiss(self, model_id: str) -> None:
+        """Unload a model now, or as soon as its last request has ended. Nothing happens if it is not loaded."""
+        resident = self._residents.get(model_id)
+        if resident is not None and not await self.unload(model_id):
+            resident.keep_alive.ask(0.0)
+
     async def close(self, grace: float) -> bool:
         """Unload everything; False if a worker could not be ended (a thread that hangs or still loads)."""
         self._closing = True
-        if self._watch is not None:
-            self._watch.cancel()
+        for watch in (self._watch, self._expiry):
+            if watch is not None:
+                watch.cancel()
         residents = list(self._residents.values())
         ended = await asyncio.gather(*(self._leave(resident, "shutdown", grace) for resident in residents))
         return all(ended)
@@ -156,7 +195,8 @@ class Residency:
 
     def _begin(self, entry: ModelEntry) -> Resident:
         """Reserve the place at once, then load in a task that every waiter shares."""
-        resident = self._residents[entry.id] = Resident(entry)
+        keep_alive = KeepAlive(self._settings.keep_alive, self._clock)
+        resident = self._residents[entry.id] = Resident(entry, keep_alive)
         resident.loading = asyncio.get_running_loop().create_task(self._load(resident))
         resident.loading.add_done_callback(lambda task: task.cancelled() or task.exception())
         return resident
@@ -178,6 +218,7 @@ class Residency:
             raise
         resident.info, resident.state, resident.loading = ready.info, "ready", None
         resident.heard_at = resident.used_at = time.monotonic()
+        resident.keep_alive.restart()
         self._tell()
         log.info("model %s is loaded (%.1f s)", entry.id, ready.seconds)
         self._plugins.notify("model_loaded", entry=entry, info=ready.info, seconds=ready.seconds)
@@ -194,7 +235,7 @@ class Residency:
                 await self._change(self._settings.server.load_timeout, newcomer.entry)
 
     def _ahead_of(self, newcomer: Resident) -> list[Resident]:
-        """Those that hold or have reserved a place before this one. First come, first placed: no two wait for each other."""
+        """Those with a place before this one. First come, first placed: no two wait for each other."""
         return list(itertools.takewhile(lambda found: found is not newcomer, self._residents.values()))
 
     async def _change(self, seconds: float, entry: ModelEntry) -> None:
@@ -235,6 +276,22 @@ class Residency:
 
     def _tell(self) -> None:
         self._changed.set()
+
+    # ------------------------------------------------------------------ idle
+
+    async def _watch_for_expiry(self) -> None:
+        while True:
+            await asyncio.sleep(EXPIRY_SECONDS)
+            await self.expire()
+
+    async def expire(self) -> None:
+        """Unload the idle models whose time is up."""
+        for resident in list(self._residents.values()):
+            await self._expire_one(resident)
+
+    async def _expire_one(self, resident: Resident) -> None:
+        if resident.due:
+            await self._leave(resident, "expired", UNLOAD_GRACE)
 
     # ------------------------------------------------------------------ hangs
 

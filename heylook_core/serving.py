@@ -7,7 +7,7 @@ import itertools
 import logging
 import time
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -16,9 +16,10 @@ from heylook_core.capabilities import require
 from heylook_core.catalog import Catalog
 from heylook_core.departure import Departure
 from heylook_core.errors import Busy, EngineFailed, HeylookError, Unavailable, Unsupported
+from heylook_core.keep_alive import Clock
 from heylook_core.messages import ChatRequest, Vectors
 from heylook_core.plugins import Plugins
-from heylook_core.provider import EmbedOptions
+from heylook_core.provider import EmbedOptions, ModelInfo
 from heylook_core.residency import ModelState, Residency, Resident
 from heylook_core.running import Kind, Origin, Run
 from heylook_core.settings import ModelEntry, Settings
@@ -29,6 +30,8 @@ from heylook_core.workers.thread import ThreadChannel
 
 log = logging.getLogger(__name__)
 
+Fit: TypeAlias = Callable[[ChatRequest, ModelInfo], ChatRequest]
+
 
 class Health(msgspec.Struct, frozen=True):
     """`degraded` when a model hangs; the server itself answers either way."""
@@ -38,13 +41,13 @@ class Health(msgspec.Struct, frozen=True):
 
 
 class Serving:
-    """The one object that dialects talk to."""
+    """The one object that dialects talk to. `clock` counts the time of idle models."""
 
-    def __init__(self, settings: Settings, catalog: Catalog, plugins: Plugins) -> None:
+    def __init__(self, settings: Settings, catalog: Catalog, plugins: Plugins, clock: Clock = time.time) -> None:
         self.settings = settings
         self.catalog = catalog
         self.plugins = plugins
-        self.residency = Residency(settings, plugins, self._channel)
+        self.residency = Residency(settings, plugins, self._channel, clock)
         self._rids = itertools.count(1)
         self._running: set[Run] = set()
         self._draining = False
@@ -95,18 +98,28 @@ class Serving:
         dialect: str,
         kind: Kind = "chat",
         gone: Departure | None = None,
+        keep_alive: float | None = None,
+        fit: Fit | None = None,
     ) -> Run:
         """Start a request and return once its worker has accepted it (see `Run`).
 
         A streamed request whose model is still loading is returned after `early_headers` seconds as well, so that
         the client can be sent headers and keepalives; it fails then while it is read. Raises ModelNotFound,
         Unsupported, InvalidRequest, ContextExceeded, Busy, Unavailable, LoadFailed; Cancelled if the client leaves.
+
+        `keep_alive` is how many seconds the model stays afterwards (see `Residency.acquire`). `fit` makes the
+        request over once the model is loaded, for what depends on the model; it may raise a RequestError.
         """
         entry = self._entry(request.model)
         self.plugins.notify("request_received", request_id=request_id, dialect=dialect, model=entry.id)
         origin = Origin(request_id, dialect, kind, entry.id, entry.provider, request.stream, time.time())
         return await self._start(
-            entry, origin, request.n, lambda resident, rid: _checked_submit(resident, rid, request), gone
+            entry,
+            origin,
+            request.n,
+            lambda resident, rid: _checked_submit(resident, rid, request, fit),
+            gone,
+            keep_alive,
         )
 
     async def embed(
@@ -118,17 +131,30 @@ class Serving:
         request_id: str,
         dialect: str,
         gone: Departure | None = None,
+        keep_alive: float | None = None,
     ) -> Vectors:
         """Vectors of `inputs`, in their order. Raises like `open`."""
         entry = self._entry(model)
         origin = Origin(request_id, dialect, "embedding", entry.id, entry.provider, False, time.time())
         run = await self._start(
-            entry, origin, 1, lambda resident, rid: _checked_embed(resident, rid, inputs, options), gone
+            entry, origin, 1, lambda resident, rid: _checked_embed(resident, rid, inputs, options), gone, keep_alive
         )
         try:
             return await run.vectors()
         finally:
             run.close()
+
+    async def load(self, model: str, keep_alive: float | None = None) -> ModelInfo:
+        """Have a model loaded, and tell what it is. Raises like `open`."""
+        resident = await self.residency.acquire(self._entry(model), keep_alive)
+        try:
+            return _info(resident)
+        finally:
+            self.residency.release(resident)
+
+    async def unload(self, model: str) -> None:
+        """Have a model leave memory, as soon as nothing runs on it. Raises ModelNotFound."""
+        await self.residency.dismiss(self._entry(model).id)
 
     # ------------------------------------------------------------------ inside
 
@@ -144,12 +170,13 @@ class Serving:
         choices: int,
         message: Callable[[Resident, int], Submit | Call],
         gone: Departure | None,
+        keep_alive: float | None,
     ) -> Run:
         rid = next(self._rids)
         run = Run(origin, choices, self.settings.server.keepalive, self._ended)
         self._running.add(run)
         self._quiet.clear()
-        starting = asyncio.get_running_loop().create_task(self._submit(entry, rid, run, message))
+        starting = asyncio.get_running_loop().create_task(self._submit(entry, rid, run, message, keep_alive))
         starting.add_done_callback(_retrieve)
         run.watch(gone)
         try:
@@ -160,12 +187,17 @@ class Serving:
         return run
 
     async def _submit(
-        self, entry: ModelEntry, rid: int, run: Run, message: Callable[[Resident, int], Submit | Call]
+        self,
+        entry: ModelEntry,
+        rid: int,
+        run: Run,
+        message: Callable[[Resident, int], Submit | Call],
+        keep_alive: float | None,
     ) -> None:
         """Acquire the model and submit; whatever goes wrong ends the run with that error."""
         started = time.monotonic()
         try:
-            resident = await self.residency.acquire(entry)
+            resident = await self.residency.acquire(entry, keep_alive)
         except Exception as error:
             run.lost(_as_heylook(error))
             return
@@ -228,9 +260,17 @@ class Serving:
         return ThreadChannel(on_turn, on_lost, lambda name: self.plugins.load("heylook.providers", name))
 
 
-def _checked_submit(resident: Resident, rid: int, request: ChatRequest) -> Submit:
-    if resident.info is not None:
-        require(request, resident.info, resident.entry.id)
+def _info(resident: Resident) -> ModelInfo:
+    if resident.info is None:
+        raise Unavailable(f"Model {resident.entry.id!r} is being unloaded.", retry_after=1)
+    return resident.info
+
+
+def _checked_submit(resident: Resident, rid: int, request: ChatRequest, fit: Fit | None) -> Submit:
+    info = _info(resident)
+    if fit is not None:
+        request = fit(request, info)
+    require(request, info, resident.entry.id)
     return Submit(rid, request)
 
 

@@ -75,12 +75,18 @@ class ModelEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The whole of models.yaml. `prefix_cache_bytes` is what each loaded model may keep for prefix reuse."""
+    """The whole of models.yaml. `prefix_cache_bytes` is what each loaded model may keep for prefix reuse.
+
+    `keep_alive` is how many seconds an idle model stays unless a request says otherwise; None keeps it. `dialects`
+    holds the settings of API dialects by name, each checked by the dialect itself.
+    """
 
     default_model: str | None = None
     max_loaded_models: Positive = 2
+    keep_alive: Annotated[float, msgspec.Meta(ge=0)] | None = None
     prefix_cache_bytes: NotNegative = 512 << 20
     server: ServerSettings = ServerSettings()
     logging: LoggingSettings = LoggingSettings()
     plugins: PluginSettings = PluginSettings()
+    dialects: dict[str, dict[str, Any]] = {}
     models: tuple[ModelEntry, ...] = ()

@@ -10,6 +10,7 @@ import msgspec
 from heylook_core.errors import ContextExceeded, InvalidRequest
 from heylook_core.messages import ChatRequest, Message, SamplerSettings, TextPart, resolve
 from heylook_core.provider import Codec, ModelInfo, TokenConfig
+from heylook_core.text.overflow import Shortened, shorten
 from heylook_core.text.template import ChatTemplate
 
 DEFAULT_MAX_TOKENS = 4096
@@ -27,6 +28,8 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     stops: tuple[str, ...]
     eos: frozenset[int]
     arrived: float
+    dropped_messages: int = 0
+    cut_tokens: int = 0
 
 
 class Preparation:
@@ -39,8 +42,11 @@ class Preparation:
         self._template = ChatTemplate(info.template, info.special) if info.template else None
 
     def prepare(self, rid: int, request: ChatRequest, arrived: float) -> Prepared:
+        context = self._context(request)
         tokens = self.tokens(request)
-        limit = self._limit(request, len(tokens))
+        shortened = shorten(request, tokens, context - 1, self.tokens) if context else Shortened(request, tokens)
+        request, tokens = shortened.request, shortened.tokens
+        limit = self._limit(request, len(tokens), context)
         return Prepared(
             rid=rid,
             request=request,
@@ -51,6 +57,8 @@ class Preparation:
             stops=request.stop or self._config.stop or self._info.stop,
             eos=frozenset() if request.ignore_eos else frozenset(self._info.eos),
             arrived=arrived,
+            dropped_messages=shortened.dropped_messages,
+            cut_tokens=shortened.cut_tokens,
         )
 
     def tokens(self, request: ChatRequest) -> list[int]:
@@ -84,13 +92,18 @@ class Preparation:
                 raise InvalidRequest(f"Token {token} is not in the vocabulary of {size} tokens.", param="prompt")
         return list(prompt)
 
-    def _limit(self, request: ChatRequest, prompt: int) -> int:
-        context = self._info.context
+    def _context(self, request: ChatRequest) -> int:
+        """The most tokens of prompt and answer; 0 where nothing limits them."""
+        limits = [limit for limit in (self._info.context, request.context) if limit]
+        return min(limits, default=0)
+
+    def _limit(self, request: ChatRequest, prompt: int, context: int) -> int:
         if prompt == 0:
             raise InvalidRequest("The prompt is empty: it has to give the model at least one token.", param="messages")
         if context and prompt >= context:
+            whose = "This model's" if context == self._info.context else "This request's"
             message = (
-                f"This model's maximum context length is {context} tokens. "
+                f"{whose} maximum context length is {context} tokens. "
                 f"However, the prompt has {prompt} tokens, which leaves no room for an answer."
             )
             raise ContextExceeded(message, param="messages" if request.prompt is None else "prompt")

@@ -254,7 +254,7 @@ class Worker:
             self._iterators.submit(message, flag, arrived)
         elif preparation is not None:
             prepared = preparation.prepare(message.rid, message.request, arrived)
-            self._answer(message.rid, [Accepted(len(prepared.tokens))])
+            self._answer(message.rid, [_accepted(prepared)])
             self._post(lambda: self._enter(prepared))
 
     def _enter(self, prepared: Prepared) -> None:
@@ -300,6 +300,10 @@ class _Refused(Exception):
         super().__init__(message)
         self.message = message
         self.memory = memory
+
+
+def _accepted(prepared: Prepared) -> Accepted:
+    return Accepted(len(prepared.tokens), prepared.dropped_messages, prepared.cut_tokens)
 
 
 def _done() -> Finished:

@@ -7,7 +7,15 @@ Names are imported at first use: the toy provider works without pytest.
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from heylook_core.testkit.dialect_contract import DialectContract
+    from heylook_core.testkit.engine_contract import EngineContract
+    from heylook_core.testkit.provider_contract import ProviderContract
+    from heylook_core.testkit.scripted import ScriptedProvider
+    from heylook_core.testkit.sink_contract import SinkContract
+    from heylook_core.testkit.toy import ToyProvider
 
 _HOME = {
     "EngineContract": "engine_contract",
@@ -17,7 +25,14 @@ _HOME = {
     "ToyProvider": "toy",
     "ScriptedProvider": "scripted",
 }
-__all__ = list(_HOME)
+__all__ = [
+    "DialectContract",
+    "EngineContract",
+    "ProviderContract",
+    "ScriptedProvider",
+    "SinkContract",
+    "ToyProvider",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import logging
 import os
@@ -48,21 +49,24 @@ def run(settings: Settings, plugins: Plugins, catalog: Catalog, preload: str | N
     threads = frozenset(threading.enumerate())
     server = Server(settings, plugins, catalog)
     with asyncio.Runner(loop_factory=server.loop_factory) as runner:
-        runner.run(_run(server, preload, ready, threads))
+        runner.run(_run(server, preload, ready))
+    atexit.register(_leave_stuck_threads, threads)
     return 0
 
 
-async def _run(server: Server, preload: str | None, ready: Ready, threads: frozenset[threading.Thread]) -> None:
+async def _run(server: Server, preload: str | None, ready: Ready) -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGINT, server.stop, False)
     loop.add_signal_handler(signal.SIGTERM, server.stop, True)
     await server.serve(preload, ready)
     await _within(0.5, loop.shutdown_default_executor())
-    _leave_stuck_threads(threads)
 
 
 def _leave_stuck_threads(before: frozenset[threading.Thread]) -> None:
-    """Exit here and now if a thread that we started does not end: the interpreter would wait for it, or crash."""
+    """As the interpreter exits: end the process at once if a thread that we started is still in native code.
+
+    A thread that hangs, or that loads a model, cannot be ended; taking the interpreter down under it may crash.
+    """
     deadline = time.monotonic() + 0.5
     for thread in set(threading.enumerate()) - before:
         thread.join(max(0.0, deadline - time.monotonic()))

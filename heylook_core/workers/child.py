@@ -13,24 +13,26 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from itertools import groupby
 from queue import SimpleQueue
 
 from heylook_core.plugins import Plugins
 from heylook_core.workers import wire
-from heylook_core.workers.frames import merge_turns
+from heylook_core.workers.frames import FRAME_SECONDS, merge_turns
 from heylook_core.workers.protocol import FromWorker, Load, Turn
 from heylook_core.workers.thread import SWITCH_SECONDS
 from heylook_core.workers.worker import Worker
 
 
 class Outbox:
-    """Writes frames in order on a thread of its own."""
+    """Writes frames in order on a thread of its own, at most one in `FRAME_SECONDS`."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._queue: SimpleQueue[FromWorker | None] = SimpleQueue()
+        self._next_at = 0.0
         self._thread = threading.Thread(target=self._write_all, name="outbox", daemon=True)
         self._thread.start()
 
@@ -48,10 +50,12 @@ class Outbox:
                 if message is None:
                     return
                 self._sock.sendall(wire.pack(message))
+            self._next_at = time.monotonic() + FRAME_SECONDS
 
     def _take(self) -> list[FromWorker | None]:
         """Everything that waits, at least one message."""
         found = [self._queue.get()]
+        time.sleep(max(self._next_at - time.monotonic(), 0.0))
         while not self._queue.empty():
             found.append(self._queue.get())
         return found

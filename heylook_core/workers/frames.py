@@ -7,6 +7,10 @@ from collections.abc import Iterable
 from heylook_core.messages import Event, Text
 from heylook_core.workers.protocol import Gauges, Turn
 
+# Frames that follow each other faster than this are merged. A wake of the event loop costs several tokens' worth of
+# work, and nobody sees text change 500 times a second; a frame after a longer pause is never held back.
+FRAME_SECONDS = 0.002
+
 
 class TurnFrame:
     """Collects what one turn emits; `take` hands it out as a message and starts anew. One thread."""

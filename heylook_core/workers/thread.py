@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from heylook_core.provider import ModelSpec, Provider
 from heylook_core.workers.channel import Channel, refusal
+from heylook_core.workers.frames import FRAME_SECONDS
 from heylook_core.workers.protocol import Closed, FromWorker, Lease, Load, LoadRefused, Ready, ToWorker, Turn, Unload
 from heylook_core.workers.worker import Worker
 
@@ -21,7 +22,7 @@ SWITCH_SECONDS = 0.0005
 
 
 class ThreadChannel(Channel):
-    """Frames come in by one `call_soon_threadsafe` per batch, however many are waiting."""
+    """Frames come in by one `call_soon_threadsafe` per batch, at most one in `FRAME_SECONDS`."""
 
     def __init__(
         self,
@@ -34,6 +35,7 @@ class ThreadChannel(Channel):
         self._loop = asyncio.get_running_loop()
         self._frames: deque[FromWorker] = deque()
         self._scheduled = False
+        self._next_at = 0.0
         self._ready: asyncio.Future[Ready] = self._loop.create_future()
         self._ended = asyncio.Event()
         self._stopping = False
@@ -77,12 +79,19 @@ class ThreadChannel(Channel):
         if not self._scheduled:
             self._scheduled = True
             try:
-                self._loop.call_soon_threadsafe(self._deliver)
+                self._loop.call_soon_threadsafe(self._deliver_when_due)
             except RuntimeError:  # the event loop is gone: nobody is left to tell
                 log.debug("a frame came after the event loop had closed")
 
+    def _deliver_when_due(self) -> None:
+        if self._loop.time() < self._next_at:
+            self._loop.call_at(self._next_at, self._deliver)
+        else:
+            self._deliver()
+
     def _deliver(self) -> None:
         self._scheduled = False
+        self._next_at = self._loop.time() + FRAME_SECONDS
         while self._frames:
             message = self._frames.popleft()
             match message:

@@ -1,0 +1,96 @@
+"""A streaming client that costs next to nothing, so that the server is what is measured."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+CHUNK = b'"delta":'
+
+
+@dataclass
+class Stream:
+    """One streamed answer: when it was asked for, when each piece came (seconds), tokens as the server counted."""
+
+    asked: float
+    pieces: list[float] = field(default_factory=list)
+    tokens: int = 0
+    text: str = ""
+
+    @property
+    def first(self) -> float:
+        return self.pieces[0] - self.asked
+
+    @property
+    def worst_gap(self) -> float:
+        return max((b - a for a, b in zip(self.pieces, self.pieces[1:], strict=False)), default=0.0)
+
+
+async def stream(url: str, body: dict[str, Any], *, read_text: bool = False) -> Stream:
+    """POST a chat request with `stream: true` and read it to its end. Raises RuntimeError for an error status."""
+    parts = urlsplit(url)
+    payload = json.dumps({**body, "stream": True, "stream_options": {"include_usage": True}}).encode()
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    head = (
+        f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(payload)}\r\nConnection: close\r\n\r\n"
+    )
+    found = Stream(time.perf_counter())
+    writer.write(head.encode() + payload)
+    data = bytearray()
+    while piece := await reader.read(1 << 16):
+        if b'"content":"' in piece and b'"content":""' not in piece:
+            found.pieces.append(time.perf_counter())
+        data += piece
+    writer.close()
+    if b" 200 " not in data[:20]:
+        raise RuntimeError(data.decode(errors="replace")[:2000])
+    found.tokens = _completion_tokens(bytes(data))
+    if read_text:
+        found.text = _text(bytes(data))
+    return found
+
+
+def _completion_tokens(data: bytes) -> int:
+    at = data.rfind(b'"completion_tokens":')
+    return int(data[at + 20 : at + 32].split(b",")[0].split(b"}")[0]) if at >= 0 else data.count(CHUNK)
+
+
+def _text(data: bytes) -> str:
+    chunks = [json.loads(line[6:]) for line in data.split(b"\n") if line.startswith(b"data: {")]
+    return "".join(
+        choice["delta"].get("content") or "" for chunk in chunks for choice in chunk["choices"] if "delta" in choice
+    )
+
+
+@dataclass
+class Load:
+    """Several streams at once: seconds until the last ended, tokens of all."""
+
+    seconds: float
+    streams: list[Stream]
+
+    @property
+    def tokens(self) -> int:
+        return sum(one.tokens for one in self.streams)
+
+    @property
+    def rate(self) -> float:
+        """Tokens a second over all streams."""
+        return self.tokens / self.seconds
+
+    @property
+    def first_p50(self) -> float:
+        firsts = sorted(one.first for one in self.streams)
+        return firsts[len(firsts) // 2]
+
+
+async def together(url: str, bodies: list[dict[str, Any]]) -> Load:
+    """All requests at the same time."""
+    started = time.perf_counter()
+    streams = await asyncio.gather(*(stream(url, body) for body in bodies))
+    return Load(time.perf_counter() - started, list(streams))

@@ -1,0 +1,83 @@
+"""The raw engine loop in a process of its own: what a backend gives without any server around it.
+
+    python -m benchmarks.raw PROVIDER CONFIG_JSON
+
+reads lines `STREAMS TOKENS PROMPT_TOKENS` from standard input and answers each with the seconds it took.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from typing import Any
+
+import msgspec
+
+from benchmarks.servers import environment
+from heylook_core.messages import SamplerSettings
+from heylook_core.plugins import Plugins
+from heylook_core.provider import Budget, Model, ModelSpec, SequenceTask, Token
+
+GREEDY = SamplerSettings(temperature=0.0)
+
+
+def load(provider: str, config: dict[str, Any]) -> Model:
+    cls = Plugins().load("heylook.providers", provider)
+    model = cls(ModelSpec(id="raw", provider=provider, config=config), msgspec.convert(config, cls.Config)).load()
+    if model is None:
+        raise SystemExit(f"{provider} is not a token engine")
+    return model
+
+
+def seconds(model: Model, streams: int, tokens: int, prompt: int) -> float:
+    """Insert everything, step until all have ended; no prefix reuse, no text."""
+    engine = model.lanes()[0]
+    started = time.perf_counter()
+    for sid in range(streams):
+        ids = [(sid * 13 + index * 7) % (model.info.vocabulary - 10) + 5 for index in range(prompt)]
+        engine.insert(SequenceTask(sid, ids, limit=tokens, sampling=GREEDY))
+    open_rows = streams
+    while open_rows:
+        for out in engine.step(Budget(4096)):
+            if isinstance(out, Token) and out.end is not None:
+                engine.remove(out.sid, keep=False)
+                open_rows -= 1
+    return time.perf_counter() - started
+
+
+class RawLoop:
+    """Asks a child process that runs this module."""
+
+    def __init__(self, provider: str, config: dict[str, Any]) -> None:
+        command = [sys.executable, "-m", "benchmarks.raw", provider, json.dumps(config)]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment()
+        )
+
+    def rate(self, streams: int, tokens: int, prompt: int) -> float:
+        """Tokens a second over all rows, prefill included."""
+        if self._process.stdin is None or self._process.stdout is None:
+            raise RuntimeError("the raw loop has no pipes")
+        self._process.stdin.write(f"{streams} {tokens} {prompt}\n")
+        self._process.stdin.flush()
+        return streams * tokens / float(self._process.stdout.readline())
+
+    def close(self) -> None:
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.wait(20)
+
+
+def main(provider: str, config: str) -> None:
+    model = load(provider, json.loads(config))
+    seconds(model, 1, 4, 16)
+    for line in sys.stdin:
+        streams, tokens, prompt = map(int, line.split())
+        print(seconds(model, streams, tokens, prompt), flush=True)
+    model.close()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,95 @@
+"""Servers under test as child processes: ours and the peers'."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+START_SECONDS = 180
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def environment() -> dict[str, str]:
+    """Ours plus what keeps a Linux machine without Metal from compiling at run time."""
+    return {**os.environ, "MLX_DISABLE_COMPILE": "1", "HF_HUB_OFFLINE": "1"}
+
+
+class Server:
+    """A running server: where it is and what its processes have used."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
+        self.process = process
+        self.base = f"http://127.0.0.1:{port}"
+        self.chat = f"{self.base}/v1/chat/completions"
+
+    def cpu_seconds(self) -> float:
+        """User and system time of the server process itself, not of its workers."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def resident_bytes(self) -> int:
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+@contextmanager
+def started(command: list[str], port: int, ready: str = "/v1/models", log: Path | None = None) -> Iterator[Server]:
+    """Run `command` until the block ends; it counts as ready once `ready` answers anything below 500."""
+    with open(log or os.devnull, "wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=environment())
+        try:
+            _wait(f"http://127.0.0.1:{port}{ready}", process)
+            yield Server(process, port)
+        finally:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@contextmanager
+def heylook(models: list[dict[str, Any]], **settings: Any) -> Iterator[Server]:
+    """Our server over these models.yaml entries."""
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "models.yaml"
+        path.write_text(yaml.safe_dump({"models": models, **settings}))
+        command = [str(Path(sys.executable).parent / "heylookllm"), "serve", "--config", str(path), "--port", str(port)]
+        with started([*command, "--log-level", "WARNING"], port, ready="/health") as server:
+            yield server
+
+
+def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"{process.args!r} ended with code {process.returncode} before it was ready")
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+            return
+        except urllib.error.HTTPError as error:
+            if error.code < 500:
+                return
+        except OSError:
+            pass
+        time.sleep(0.02)
+    raise RuntimeError(f"{url} did not answer within {START_SECONDS} s")

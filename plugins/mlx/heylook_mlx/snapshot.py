@@ -10,10 +10,11 @@ import mlx.core as mx
 import numpy as np
 from mlx.utils import tree_flatten, tree_unflatten
 from mlx_lm.models import cache as mlx_cache
-from mlx_lm.models.cache import CacheList, KVCache, QuantizedKVCache, RotatingKVCache
+from mlx_lm.models.cache import KVCache, QuantizedKVCache, RotatingKVCache
 
 from heylook_core.errors import EngineFailed
 from heylook_core.provider import Snapshot
+from heylook_mlx.caches import leaves
 
 FORMAT = 1
 _RESTORABLE = ("KVCache", "QuantizedKVCache", "RotatingKVCache", "ArraysCache", "ChunkedKVCache", "CacheList")
@@ -42,11 +43,12 @@ class MlxSnapshot(Snapshot):
         held = len(self.tokens)
         if n == held:
             return self
-        if not 0 < n < held or not all(_can_cut(cache, self.exact_from, n) for cache in self.caches):
+        if not 0 < n < held or not all(_can_cut(cache, self.exact_from, n) for cache in leaves(self.caches)):
             return None
         caches = self.copies()
-        for cache in caches:
-            _cut(cache, held - n)
+        for cache in leaves(caches):
+            cache.trim(held - n)
+            _shrink(cache, 0.5)
         return MlxSnapshot(self.tokens[:n], caches, self.exact_from)
 
     def copies(self) -> list[Any]:
@@ -58,10 +60,11 @@ class MlxSnapshot(Snapshot):
         caches = self.copies()
         buffers: list[memoryview] = []
         layers = []
-        for cache in caches:
+        for cache in leaves(caches):
             _shrink(cache, 1.0)
-            leaves = [[path, *_pack(leaf, buffers)] for path, leaf in tree_flatten(cache.state)]
-            layers.append({"class": type(cache).__name__, "state": leaves})
+        for cache in caches:
+            state = [[path, *_pack(value, buffers)] for path, value in tree_flatten(cache.state)]
+            layers.append({"class": type(cache).__name__, "state": state})
         header = {"format": FORMAT, "exact_from": self.exact_from, "tokens": self.tokens.tolist(), "layers": layers}
         return header, buffers
 
@@ -74,28 +77,17 @@ def restore(header: dict[str, Any], buffers: Sequence[memoryview]) -> MlxSnapsho
     for layer in header["layers"]:
         if layer["class"] not in _RESTORABLE:
             raise EngineFailed(f"The stored snapshot has a cache of the unknown kind {layer['class']!r}.")
-        leaves = [(path, _unpack(kind, value, buffers)) for path, kind, value in layer["state"]]
-        caches.append(getattr(mlx_cache, layer["class"]).from_state(tree_unflatten(leaves)))
+        state = [(path, _unpack(kind, value, buffers)) for path, kind, value in layer["state"]]
+        caches.append(getattr(mlx_cache, layer["class"]).from_state(tree_unflatten(state)))
     return MlxSnapshot(header["tokens"], caches, header["exact_from"])
 
 
 def _can_cut(cache: Any, exact_from: int, n: int) -> bool:
-    if isinstance(cache, CacheList):
-        return all(_can_cut(inner, exact_from, n) for inner in cache.caches)
     if isinstance(cache, QuantizedKVCache):
         return n >= exact_from
     if isinstance(cache, RotatingKVCache):
         return bool(cache.is_trimmable())
     return isinstance(cache, KVCache)
-
-
-def _cut(cache: Any, surplus: int) -> None:
-    if isinstance(cache, CacheList):
-        for inner in cache.caches:
-            _cut(inner, surplus)
-        return
-    cache.trim(surplus)
-    _shrink(cache, 0.5)
 
 
 def _shrink(cache: Any, below: float) -> None:

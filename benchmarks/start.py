@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.servers import free_port, started
+from benchmarks.servers import environment, free_port, started
 from benchmarks.tables import ratios, spread, table
 
 ROUNDS = 9
@@ -19,7 +19,7 @@ ROUNDS = 9
 
 def wall(command: list[str]) -> float:
     began = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment())
     return time.perf_counter() - began
 
 
@@ -29,6 +29,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "models.yaml"
         config.write_text("models: []\n")
+        wall([script, "--help"])
         for _ in range(ROUNDS):
             helps.append(wall([script, "--help"]))
             imports.append(wall([sys.executable, "-c", "import pluggy, stevedore"]))

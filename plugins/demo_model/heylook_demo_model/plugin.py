@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from heylook_core.hookspecs import hookimpl
-from heylook_core.settings import ModelEntry
 from heylook_demo_model import gguf_path, mlx_path
+
+if TYPE_CHECKING:
+    from heylook_core.settings import ModelEntry
 
 NAME = "heylook-demo"
 GGUF_NAME = "heylook-demo-gguf"
@@ -31,6 +35,8 @@ def provide_models() -> list[ModelEntry]:
 
 
 def _entry(name: str, provider: str, path: str, aliases: tuple[str, ...] = ()) -> ModelEntry:
+    from heylook_core.settings import ModelEntry
+
     config = {"model_path": path, "temperature": GREEDY}
     if provider == "gguf":
         config["n_ctx"] = CONTEXT

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from heylook_core.errors import PluginError
 from heylook_core.hookspecs import hookimpl
-from heylook_core.settings import ModelEntry
-from heylook_gguf.header import NotGguf, read_header, shard
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from heylook_core.settings import ModelEntry
 
 _SIDECARS = ("mmproj", "mtp-", "imatrix")
 
@@ -16,6 +19,9 @@ _SIDECARS = ("mmproj", "mtp-", "imatrix")
 @hookimpl
 def recognise_model(path: Path) -> ModelEntry | None:
     """A `.gguf` file that is a model of its own: no projector or adapter, and the first part of a split one."""
+    from heylook_core.settings import ModelEntry
+    from heylook_gguf.header import NotGguf, read_header, shard
+
     if path.suffix.lower() != ".gguf" or not path.is_file():
         return None
     part = shard(path)

@@ -1,16 +1,17 @@
-"""What the `mlx` plugin tells the rest of heylook. Loaded at start, so it imports nothing of MLX."""
+"""What the `mlx` plugin tells the rest of heylook. Loaded at start, so everything is imported where it is used."""
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
-import json
-import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from heylook_core.hookspecs import hookimpl
-from heylook_core.settings import ModelEntry
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from heylook_core.settings import ModelEntry
 
 _ASK_DEVICE = "import mlx.core as mx; print('metal' if mx.metal.is_available() else 'cpu', end='')"
 _REMEDY = 'install it with: pip install heylook-mlx (macOS with Apple silicon, or Linux through "mlx-lm[cpu]")'
@@ -19,6 +20,10 @@ _REMEDY = 'install it with: pip install heylook-mlx (macOS with Apple silicon, o
 @hookimpl
 def recognise_model(path: Path) -> ModelEntry | None:
     """A folder with config.json and model*.safetensors that names its model type."""
+    import json
+
+    from heylook_core.settings import ModelEntry
+
     if not path.is_dir() or next(path.glob("model*.safetensors"), None) is None:
         return None
     try:
@@ -36,7 +41,9 @@ def diagnose() -> list[tuple[str, str, str]]:
     missing = [name for name in ("mlx", "mlx_lm") if importlib.util.find_spec(name) is None]
     if missing:
         return [("MLX", "error", f"{' and '.join(missing)} cannot be found; {_REMEDY}.")]
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("mlx", "mlx-lm"))
+    from importlib import metadata
+
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("mlx", "mlx-lm"))
     device, trouble = _device()
     if device is None:
         return [("MLX", "error", f"{versions} is installed but cannot be imported ({trouble}); {_REMEDY}.")]
@@ -51,6 +58,8 @@ def diagnose() -> list[tuple[str, str, str]]:
 
 def _device() -> tuple[str | None, str]:
     """`metal` or `cpu`, asked of a child process: a broken MLX may crash. None with what went wrong."""
+    import subprocess
+
     try:
         done = subprocess.run([sys.executable, "-c", _ASK_DEVICE], capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -123,3 +124,10 @@ with ComputeTurn(Path({str(tmp_path)!r})):
     with turn:
         pass
     turn.close()
+
+
+def test_the_reference_has_every_key_and_no_other() -> None:
+    page = Path(__file__).parents[3] / "docs/reference/gguf-config.md"
+    rows = [line.split("|")[1] for line in page.read_text().splitlines() if line.startswith("| `")]
+    named = {key for row in rows for key in re.findall(r"`(\w+)`", row)}
+    assert named == set(GgufConfig.__struct_fields__)

@@ -33,6 +33,9 @@ class MlxModel(Model):
     def __init__(self, config: MlxConfig) -> None:
         for notice in config.notices():
             log.warning("%s: %s", config.model_path, notice)
+        if not mx.metal.is_available():
+            # on a CPU mx.compile runs a C++ compiler at run time: seconds before the first sampled token, little after
+            mx.disable_compile()
         self._config = config
         adapter = adapter_folder(config.adapter_path)
         loaded = load(config.model_path, config, adapter)

@@ -17,7 +17,7 @@ from heylook_core.catalog import Catalog
 from heylook_core.departure import Departure
 from heylook_core.errors import Busy, EngineFailed, HeylookError, Unavailable, Unsupported
 from heylook_core.keep_alive import Clock
-from heylook_core.messages import ChatRequest, Vectors
+from heylook_core.messages import ChatRequest, Tokens, Vectors
 from heylook_core.plugins import Plugins
 from heylook_core.provider import EmbedOptions, ModelInfo
 from heylook_core.residency import ModelState, Residency, Resident
@@ -25,7 +25,17 @@ from heylook_core.running import Kind, Origin, Run
 from heylook_core.settings import ModelEntry, Settings
 from heylook_core.workers.channel import Channel
 from heylook_core.workers.process import ProcessChannel
-from heylook_core.workers.protocol import Call, Cancel, Embed, Submit, Turn
+from heylook_core.workers.protocol import (
+    Call,
+    Cancel,
+    Detokenize,
+    Embed,
+    Operation,
+    Render,
+    Submit,
+    Tokenize,
+    Turn,
+)
 from heylook_core.workers.thread import ThreadChannel
 
 log = logging.getLogger(__name__)
@@ -144,6 +154,37 @@ class Serving:
         finally:
             run.close()
 
+    async def render(
+        self, request: ChatRequest, *, request_id: str, dialect: str, gone: Departure | None = None
+    ) -> str:
+        """The text that the model would be given for `request`, which is not run. Raises like `open`."""
+        entry = self._entry(request.model)
+        origin = Origin(request_id, dialect, "chat", entry.id, entry.provider, False, time.time())
+        run = await self._start(entry, origin, 1, lambda _, rid: Call(rid, Render(request)), gone, None)
+        try:
+            return (await run.collect())[0].text
+        finally:
+            run.close()
+
+    async def tokenize(
+        self, model: str, what: str | ChatRequest, *, begin: bool = True, request_id: str, dialect: str
+    ) -> Tokens:
+        """The token ids of a text, or of the prompt that a request comes to (see `Tokenize`). Raises like `open`."""
+        text, request = (what, None) if isinstance(what, str) else ("", what)
+        run = await self._call(model, Tokenize(text, request, begin), request_id, dialect)
+        try:
+            return await run.tokens()
+        finally:
+            run.close()
+
+    async def detokenize(self, model: str, ids: tuple[int, ...], *, request_id: str, dialect: str) -> str:
+        """The text of token ids. Raises like `open`."""
+        run = await self._call(model, Detokenize(ids), request_id, dialect)
+        try:
+            return (await run.collect())[0].text
+        finally:
+            run.close()
+
     async def load(self, model: str, keep_alive: float | None = None) -> ModelInfo:
         """Have a model loaded, and tell what it is. Raises like `open`."""
         resident = await self.residency.acquire(self._entry(model), keep_alive)
@@ -157,6 +198,11 @@ class Serving:
         await self.residency.dismiss(self._entry(model).id)
 
     # ------------------------------------------------------------------ inside
+
+    async def _call(self, model: str, operation: Operation, request_id: str, dialect: str) -> Run:
+        entry = self._entry(model)
+        origin = Origin(request_id, dialect, "tokens", entry.id, entry.provider, False, time.time())
+        return await self._start(entry, origin, 1, lambda _, rid: Call(rid, operation), None, None)
 
     def _entry(self, name: str) -> ModelEntry:
         if self._draining:
@@ -257,7 +303,7 @@ class Serving:
             placement = self.plugins.load("heylook.providers", entry.provider).placement
         if placement == "process":
             return ProcessChannel(on_turn, on_lost, self.settings.plugins.disabled)
-        return ThreadChannel(on_turn, on_lost, lambda name: self.plugins.load("heylook.providers", name))
+        return ThreadChannel(on_turn, on_lost, self.plugins.load)
 
 
 def _info(resident: Resident) -> ModelInfo:

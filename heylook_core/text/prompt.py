@@ -65,8 +65,13 @@ class Preparation:
         """The whole prompt as token ids."""
         if isinstance(request.prompt, tuple):
             return self._known_tokens(request.prompt)
-        text = request.prompt if request.prompt is not None else self.render(request)
-        return self.encode(text)
+        return self.encode(self.prompt_text(request))
+
+    def prompt_text(self, request: ChatRequest) -> str:
+        """The prompt before it is tokenised. Raises InvalidRequest for one that is given as tokens."""
+        if isinstance(request.prompt, tuple):
+            raise InvalidRequest("A prompt of token ids has no text.", param="prompt")
+        return request.prompt if request.prompt is not None else self.render(request)
 
     def encode(self, text: str) -> list[int]:
         """Ids of `text`, begun with the model's own first token where it asks for one."""

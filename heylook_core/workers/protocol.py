@@ -11,7 +11,9 @@ from typing import TypeAlias
 import msgspec
 
 from heylook_core.messages import ChatRequest, Event
+from heylook_core.prefix.figures import TierFigures
 from heylook_core.provider import EmbedOptions, ModelInfo, ModelSpec
+from heylook_core.settings import TierSettings
 
 Rid: TypeAlias = int
 
@@ -24,11 +26,12 @@ class Lease(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Load(msgspec.Struct, frozen=True, array_like=True, tag="load"):
-    """First message of an incarnation."""
+    """First message of an incarnation. `tier` keeps what the memory cache lets go of."""
 
     epoch: int
     spec: ModelSpec
     lease: Lease
+    tier: TierSettings | None = None
 
 
 class Submit(msgspec.Struct, frozen=True, array_like=True, tag="submit"):
@@ -46,16 +49,33 @@ class Embed(msgspec.Struct, frozen=True, array_like=True, tag="embed"):
 
 
 class Tokenize(msgspec.Struct, frozen=True, array_like=True, tag="tokenize"):
-    """Token ids of a text, as one `Tokens` frame item."""
+    """Token ids of a text, or of the prompt that `request` comes to. Answered by `Tokens` and Finished.
 
-    text: str
+    `begin` puts the model's own first token before a text where it asks for one, as before a raw prompt.
+    """
+
+    text: str = ""
+    request: ChatRequest | None = None
+    begin: bool = True
+
+
+class Detokenize(msgspec.Struct, frozen=True, array_like=True, tag="detokenize"):
+    """The text of token ids. Answered by one Text and Finished."""
+
+    ids: tuple[int, ...]
+
+
+class Render(msgspec.Struct, frozen=True, array_like=True, tag="render"):
+    """The prompt that a chat request would be given to the model as, as one Text."""
+
+    request: ChatRequest
 
 
 class ClearCache(msgspec.Struct, frozen=True, array_like=True, tag="clear"):
     """Drop every kept prefix."""
 
 
-Operation: TypeAlias = Embed | Tokenize | ClearCache
+Operation: TypeAlias = Embed | Tokenize | Detokenize | Render | ClearCache
 
 
 class Call(msgspec.Struct, frozen=True, array_like=True, tag="call"):
@@ -78,20 +98,32 @@ class SetLease(msgspec.Struct, frozen=True, array_like=True, tag="lease"):
 
 
 class Unload(msgspec.Struct, frozen=True, array_like=True, tag="unload"):
-    """Fail what runs, close the model, answer Closed, end."""
+    """Fail what runs, write kept prefixes to the tier for at most `seconds`, close the model, answer Closed, end."""
+
+    seconds: float = 2.0
 
 
 ToWorker: TypeAlias = Load | Submit | Call | Cancel | SetLease | Unload
 
 
 class Gauges(msgspec.Struct, frozen=True, array_like=True):
-    """What the worker holds: bytes of weights, live KV and kept prefixes; rows that run and that wait."""
+    """What the worker holds: bytes of weights, live KV and kept prefixes; rows that run and that wait.
+
+    `entries`, `lookups`, `hits` and `evicted` (bytes) are the memory cache's, the last three since the load; `tier` is
+    what the tier says of itself, `tier_refused` why there is none although one was asked for.
+    """
 
     weights: int = 0
     live_kv: int = 0
     kept: int = 0
     live: int = 0
     queued: int = 0
+    entries: int = 0
+    lookups: int = 0
+    hits: int = 0
+    evicted: int = 0
+    tier: TierFigures | None = None
+    tier_refused: str = ""
 
 
 class Ready(msgspec.Struct, frozen=True, array_like=True, tag="ready"):

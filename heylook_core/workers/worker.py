@@ -12,13 +12,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from heylook_core.errors import HeylookError
 from heylook_core.messages import Accepted, Event, Failed, Finished, Timings, Usage
-from heylook_core.provider import Job, Model, ModelInfo, Provider
+from heylook_core.provider import EmbedOptions, Job, Model, ModelInfo, Provider
 from heylook_core.workers.frames import TurnFrame
 from heylook_core.workers.iterators import IteratorLane
 from heylook_core.workers.protocol import (
@@ -38,30 +38,36 @@ from heylook_core.workers.protocol import (
     Turn,
     Unload,
 )
+from heylook_core.workers.tokens import inputs_of, translated
 
 if TYPE_CHECKING:
     from heylook_core.batching.loop import TurnLoop
+    from heylook_core.prefix.spill import Spill
+    from heylook_core.prefix.tier import PrefixTier
+    from heylook_core.settings import TierSettings
     from heylook_core.text.prompt import Preparation, Prepared
 
 log = logging.getLogger(__name__)
 
 GAUGE_SECONDS = 0.5
 
+LoadPlugin = Callable[[str, str], type[Any]]
+"""Group and name of an entry point to the class that it names."""
+
 
 class Worker:
     """One incarnation of one model: loads, serves until Unload, gives everything back, ends."""
 
-    def __init__(
-        self, load: Load, provider_of: Callable[[str], type[Provider]], send: Callable[[FromWorker], None]
-    ) -> None:
+    def __init__(self, load: Load, load_plugin: LoadPlugin, send: Callable[[FromWorker], None]) -> None:
         self._load = load
-        self._provider_of = provider_of
+        self._load_plugin = load_plugin
         self._send = send
         self._inbox: deque[Callable[[], None]] = deque()
         self._wake = threading.Event()
         self._to_prepare: SimpleQueue[tuple[Submit | Call, float] | None] = SimpleQueue()
         self._open: dict[int, threading.Event] = {}
         self._stopping = False
+        self._spill_seconds = 0.0
         self._frame = TurnFrame(load.epoch)
         self._loop: TurnLoop | None = None
         self._iterators: IteratorLane | None = None
@@ -82,6 +88,7 @@ class Worker:
             case SetLease():
                 self._post(lambda: self._set_lease(message))
             case Unload():
+                self._spill_seconds = message.seconds
                 self._stopping = True
                 self._interrupt()
                 self._wake.set()
@@ -133,7 +140,7 @@ class Worker:
         started = time.monotonic()
         spec = self._load.spec
         try:
-            cls = self._provider_of(spec.provider)
+            cls: type[Provider] = self._load_plugin("heylook.providers", spec.provider)
             self._provider = provider = cls(spec, msgspec.convert(spec.config, cls.Config))
             self._model = provider.load()
             info = self._model.info if self._model is not None else provider.info()
@@ -154,6 +161,18 @@ class Worker:
         from heylook_core.batching.loop import TurnLoop
 
         self._loop = TurnLoop(self._model, self._load.lease, self._frame.emit, self._finish)
+        tier = self._load.tier
+        if tier is not None:
+            self._loop.spill = self._open_spill(tier, self._model, self._loop)
+
+    def _open_spill(self, tier: TierSettings, model: Model, loop: TurnLoop) -> Spill:
+        from heylook_core.prefix.spill import Spill
+
+        def opened() -> PrefixTier:
+            cls: type[PrefixTier] = self._load_plugin("heylook.prefix_tiers", tier.name)
+            return cls(msgspec.convert(tier.config, cls.Config), model.info.fingerprint)
+
+        return Spill(opened, model.lanes()[0], loop.cache, self._post)
 
     def _serve(self) -> None:
         while not self._stopping:
@@ -206,6 +225,9 @@ class Worker:
             self._frame.emit(rid, [failed])
         self._flush(0.0)
         self._open.clear()
+        if self._loop is not None and self._loop.spill is not None:
+            self._loop.spill.flush(self._loop.cache.kept())
+            self._loop.spill.close(self._spill_seconds)
 
     def _close(self) -> None:
         model, self._model, self._loop = self._model, None, None
@@ -230,13 +252,8 @@ class Worker:
                 continue
             try:
                 self._prepare(preparation, message, flag, arrived)
-            except HeylookError as error:
-                failed = Failed(error.kind, error.message, error.param, error.retry_after)
-                self._answer(message.rid, [failed], last=True)
             except Exception as error:
-                log.exception("preparing a request failed")
-                text = f"The request could not be prepared ({type(error).__name__}: {error})."
-                self._answer(message.rid, [Failed("engine", text)], last=True)
+                self._answer(message.rid, [_failed(error)], last=True)
 
     def _preparation(self, info: ModelInfo) -> Preparation | None:
         if self._model is None or self._provider is None:
@@ -258,6 +275,13 @@ class Worker:
             self._post(lambda: self._enter(prepared))
 
     def _enter(self, prepared: Prepared) -> None:
+        """Queue a request, after a tier has been asked for a longer prefix than memory has."""
+        if self._loop is not None and self._loop.spill is not None:
+            self._loop.spill.ask(prepared.tokens, lambda: self._queue(prepared))
+        else:
+            self._queue(prepared)
+
+    def _queue(self, prepared: Prepared) -> None:
         flag = self._open.get(prepared.rid)
         if flag is None or self._loop is None:
             return
@@ -269,13 +293,25 @@ class Worker:
         operation = message.operation
         if isinstance(operation, ClearCache):
             self._post(lambda: self._clear_cache(message.rid))
-        elif isinstance(operation, Embed) and preparation is not None and self._model is not None:
-            inputs = [preparation.encode(one) if isinstance(one, str) else list(one) for one in operation.inputs]
-            job = self._model.embed(inputs, operation.options)
-            self._post(lambda: self._add_job(message.rid, job))
-        else:
+        elif preparation is None or self._model is None:
             kind = type(operation).__name__
             self._answer(message.rid, [Failed("unsupported", f"This model cannot do {kind}.")], last=True)
+        elif isinstance(operation, Embed):
+            inputs = inputs_of(operation, preparation, self._model)
+            self._post(lambda: self._embed(message.rid, inputs, operation.options))
+        else:
+            self._answer(message.rid, [translated(operation, preparation, self._model), _done()], last=True)
+
+    def _embed(self, rid: int, inputs: list[list[int]], options: EmbedOptions) -> None:
+        """Engine thread: the job may need a context of its own."""
+        if self._model is None or rid not in self._open:
+            return
+        try:
+            job = self._model.embed(inputs, options)
+        except Exception as error:
+            self._answer(rid, [_failed(error)], last=True)
+        else:
+            self._add_job(rid, job)
 
     def _add_job(self, rid: int, job: Job) -> None:
         if self._loop is None or rid not in self._open:
@@ -287,6 +323,8 @@ class Worker:
     def _clear_cache(self, rid: int) -> None:
         if self._loop is not None:
             self._loop.cache.clear()
+            if self._loop.spill is not None:
+                self._loop.spill.clear()
         self._answer(rid, [_done()], last=True)
 
     def _answer(self, rid: int, events: list[Event], *, last: bool = False) -> None:
@@ -300,6 +338,14 @@ class _Refused(Exception):
         super().__init__(message)
         self.message = message
         self.memory = memory
+
+
+def _failed(error: Exception) -> Failed:
+    """Why a request could not be prepared; what nobody foresaw is logged."""
+    if isinstance(error, HeylookError):
+        return Failed(error.kind, error.message, error.param, error.retry_after)
+    log.error("preparing a request failed", exc_info=error)
+    return Failed("engine", f"The request could not be prepared ({type(error).__name__}: {error}).")
 
 
 def _accepted(prepared: Prepared) -> Accepted:

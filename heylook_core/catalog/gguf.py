@@ -1,0 +1,140 @@
+"""The header of a GGUF file: its keys and values and the shapes of its tensors, without llama.cpp.
+
+Layout: the GGUF specification in ggml's docs/gguf.md, versions 2 and 3.
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+import struct
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+MAGIC = b"GGUF"
+STRING, ARRAY = 8, 9
+SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+LONGEST_ARRAY = 5
+
+# `general.file_type` by llama.cpp's llama_ftype.
+FILE_TYPES = {
+    0: "F32",
+    1: "F16",
+    2: "Q4_0",
+    3: "Q4_1",
+    7: "Q8_0",
+    8: "Q5_0",
+    9: "Q5_1",
+    10: "Q2_K",
+    11: "Q3_K_S",
+    12: "Q3_K_M",
+    13: "Q3_K_L",
+    14: "Q4_K_S",
+    15: "Q4_K_M",
+    16: "Q5_K_S",
+    17: "Q5_K_M",
+    18: "Q6_K",
+    19: "IQ2_XXS",
+    20: "IQ2_XS",
+    21: "Q2_K_S",
+    22: "IQ3_XS",
+    23: "IQ3_XXS",
+    24: "IQ1_S",
+    25: "IQ4_NL",
+    26: "IQ3_S",
+    27: "IQ3_M",
+    28: "IQ2_S",
+    29: "IQ2_M",
+    30: "IQ4_XS",
+    31: "IQ1_M",
+    32: "BF16",
+    36: "TQ1_0",
+    37: "TQ2_0",
+    38: "MXFP4",
+}
+
+
+class GgufHeader(msgspec.Struct, frozen=True):
+    """`values` by key, with arrays of more than five emptied (vocabularies); `parameters` is the number of weights."""
+
+    values: dict[str, Any]
+    parameters: int
+
+    @property
+    def quantization(self) -> str:
+        return FILE_TYPES.get(self.values.get("general.file_type", -1), "")
+
+
+def read_header(path: Path) -> GgufHeader:
+    """Raises ValueError where the file is no GGUF or is damaged, OSError where it cannot be read."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        if data[:4] != MAGIC:
+            raise ValueError(f"{path.name} is not a GGUF file.")
+        try:
+            return _Reader(data).header()
+        except (struct.error, KeyError, OverflowError) as error:
+            raise ValueError(f"The header of {path.name} is damaged or cut off.") from error
+
+
+class _Reader:
+    """A place in the file, moving on."""
+
+    def __init__(self, data: mmap.mmap) -> None:
+        self._data = data
+        self._at = len(MAGIC)
+
+    def header(self) -> GgufHeader:
+        _, tensors, count = self._unpack("<IQQ")
+        values = {}
+        for _ in range(count):
+            key = self._text()
+            values[key] = self._value(self._unpack("<I")[0])
+        return GgufHeader(values, sum(self._tensor() for _ in range(tensors)))
+
+    def _tensor(self) -> int:
+        """How many weights it has."""
+        self._skip_text()
+        (dimensions,) = self._unpack("<I")
+        shape = self._unpack(f"<{dimensions}Q")
+        self._at += 4 + 8  # type and offset
+        return math.prod(shape)
+
+    def _value(self, kind: int) -> Any:
+        if kind == STRING:
+            return self._text()
+        if kind == ARRAY:
+            return self._array()
+        return self._unpack("<" + SCALARS[kind])[0]
+
+    def _array(self) -> list[Any]:
+        kind, count = self._unpack("<IQ")
+        if count <= LONGEST_ARRAY:
+            return [self._value(kind) for _ in range(count)]
+        if kind == STRING:
+            for _ in range(count):
+                self._skip_text()
+        elif kind == ARRAY:
+            for _ in range(count):
+                self._array()
+        else:
+            self._at += struct.calcsize(SCALARS[kind]) * count
+        return []
+
+    def _text(self) -> str:
+        (length,) = self._unpack("<Q")
+        text = self._data[self._at : self._at + length]
+        if len(text) != length:
+            raise KeyError("the file ends inside a text")
+        self._at += length
+        return text.decode("utf-8", "replace")
+
+    def _skip_text(self) -> None:
+        (length,) = self._unpack("<Q")
+        self._at += length
+
+    def _unpack(self, form: str) -> tuple[Any, ...]:
+        found = struct.unpack_from(form, self._data, self._at)
+        self._at += struct.calcsize(form)
+        return found

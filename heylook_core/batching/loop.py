@@ -10,7 +10,7 @@ from itertools import count
 from heylook_core.batching.choice import Choice
 from heylook_core.batching.pace import PrefillPace
 from heylook_core.errors import HeylookError, InvalidRequest
-from heylook_core.messages import Event, Failed, FinishReason, Progress
+from heylook_core.messages import Event, Failed, Finished, FinishReason, Progress, Timings, Usage
 from heylook_core.prefix.cache import PrefixCache
 from heylook_core.provider import AtMark, Broken, Budget, Engine, Job, Model, Out, Prefilled, Token
 from heylook_core.text.prompt import Prepared
@@ -66,15 +66,21 @@ class TurnLoop:
         self._jobs.append((rid, job))
 
     def cancel(self, rid: int) -> None:
-        """End every choice of `rid`; what was computed is kept for the next request."""
+        """End every choice of `rid`; what was computed is kept for the next request.
+
+        One that is still being prepared is not here yet: who brings it in looks at its flag and cancels it then.
+        """
         now = self._clock()
         choices = self._of(rid)
         events = [choice.finished("cancelled", now) for choice in choices]
         for choice in choices:
             self._drop(choice, keep=True)
-        self._jobs = [(other, job) for other, job in self._jobs if other != rid]
-        self._emit(rid, events)
-        self._ended(rid)
+        if any(other == rid for other, _ in self._jobs):
+            self._jobs = [(other, job) for other, job in self._jobs if other != rid]
+            events.append(Finished(0, "cancelled", Usage(), Timings()))
+        if events:
+            self._emit(rid, events)
+            self._ended(rid)
 
     def fail_all(self, failed: Failed) -> None:
         """Everything that runs or waits ends with this error."""

@@ -100,7 +100,7 @@ class MlxModel(Model):
             rows=self.lanes()[0].rows,
             details={
                 "architecture": loaded.config.get("model_type", ""),
-                "quantization": loaded.config.get("quantization"),
+                "quantization": _quantisation(loaded.config),
                 "lane": "batch" if isinstance(self._engine, BatchEngine) else "serial",
                 "mlx_lm": version,
                 "device": "metal" if mx.metal.is_available() else "cpu",
@@ -151,6 +151,11 @@ def _check_cache(config: MlxConfig, loaded: Loaded, caches: list[Any]) -> None:
             f"kv_group_size {config.kv_group_size} does not divide the head size {min(widths)} of the model in "
             f"{loaded.folder}; {remedy}."
         )
+
+
+def _quantisation(config: dict[str, Any]) -> dict[str, Any] | None:
+    found = config.get("quantization")
+    return {key: found[key] for key in ("bits", "group_size", "mode") if key in found} if found else None
 
 
 def _plain(model: Any) -> Any:

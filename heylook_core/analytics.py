@@ -20,7 +20,7 @@ class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str
     at: float
     dialect: str
-    kind: Literal["chat", "completion", "embedding", "transcription"]
+    kind: Literal["chat", "completion", "embedding", "transcription", "tokens"]
     model: str
     provider: str
     streamed: bool

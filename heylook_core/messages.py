@@ -271,6 +271,13 @@ class Vectors(msgspec.Struct, frozen=True, array_like=True, tag="v"):
     tokens: tuple[int, ...]
 
 
+class Tokens(msgspec.Struct, frozen=True, array_like=True, tag="k"):
+    """A text as token ids, with the bytes of each; b"" where a token is never shown."""
+
+    ids: tuple[int, ...]
+    pieces: tuple[bytes, ...]
+
+
 class Segment(msgspec.Struct, frozen=True, array_like=True, tag="s"):
     """A stretch of transcribed speech; times are seconds from the start of the audio."""
 
@@ -299,5 +306,16 @@ class Failed(msgspec.Struct, frozen=True, array_like=True, tag="x"):
 
 
 Event: TypeAlias = (
-    Accepted | Progress | Text | Reasoning | ToolOpen | ToolArgs | Logprobs | Vectors | Segment | Finished | Failed
+    Accepted
+    | Progress
+    | Text
+    | Reasoning
+    | ToolOpen
+    | ToolArgs
+    | Logprobs
+    | Vectors
+    | Tokens
+    | Segment
+    | Finished
+    | Failed
 )

@@ -21,6 +21,7 @@ from heylook_core.messages import (
     Progress,
     Reasoning,
     Text,
+    Tokens,
     ToolArgs,
     ToolCall,
     ToolOpen,
@@ -28,7 +29,7 @@ from heylook_core.messages import (
 )
 from heylook_core.workers.mailbox import Mailbox
 
-Kind = Literal["chat", "completion", "embedding", "transcription"]
+Kind = Literal["chat", "completion", "embedding", "transcription", "tokens"]
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -169,6 +170,14 @@ class Run:
                     self._unread = 0
                     return event
         raise error_of("engine", "The model finished without giving vectors.")
+
+    async def tokens(self) -> Tokens:
+        """The result of a call that tokenises."""
+        async for events in self:
+            for event in events:
+                if isinstance(event, Tokens):
+                    return event
+        raise error_of("engine", "The model finished without giving tokens.")
 
     def cancel(self) -> None:
         """Stop the work; the reader gets `Cancelled`. Does nothing after the end."""

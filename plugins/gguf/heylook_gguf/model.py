@@ -7,6 +7,7 @@ import hashlib
 import logging
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ CHATML = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 )
+
+
+_THINKS = ("enable_thinking", "<think>", "reasoning")
 
 
 class GgufModel(Model):
@@ -166,11 +170,12 @@ class GgufModel(Model):
     def _capabilities(self) -> tuple[Capability, ...]:
         found: list[Capability] = []
         if self._engine is not None:
-            found += ["completion", "logprobs", "schema"]
+            found += ["completion", "logprobs"]
+            found += ["schema"] if find_spec("llguidance") is not None else []
             if self._template is not None:
                 found.append("chat")
                 found += ["tools"] if "tools" in self._template else []
-                found += ["reasoning"] if "think" in self._template else []
+                found += ["reasoning"] if any(word in self._template for word in _THINKS) else []
             if "fill_in_middle" in self._details():
                 found.append("fill_in_middle")
         if self._config.embedding:

@@ -12,7 +12,6 @@ from heylook_core.catalog import Catalog
 from heylook_core.messages import ChatRequest, Message, TextPart
 from heylook_core.plugins import Plugins
 from heylook_core.residency import ModelState
-from heylook_core.running import Run
 from heylook_core.serving import Serving
 from heylook_core.settings import ModelEntry, Settings
 
@@ -45,13 +44,9 @@ def serve(scenario: Callable[[Serving, FakeClock], Awaitable[None]], pin: bool =
     asyncio.run(whole())
 
 
-async def open_run(serving: Serving, keep_alive: float | None = None, text: str = "x") -> Run:
-    request = ChatRequest(model="toy", messages=(Message("user", (TextPart(text),)),))
-    return await serving.open(request, request_id="r", dialect="test", keep_alive=keep_alive)
-
-
 async def ask(serving: Serving, keep_alive: float | None = None) -> None:
-    run = await open_run(serving, keep_alive)
+    request = ChatRequest(model="toy", messages=(Message("user", (TextPart("x"),)),))
+    run = await serving.open(request, request_id="r", dialect="test", keep_alive=keep_alive)
     try:
         await run.collect()
     finally:
@@ -121,20 +116,18 @@ def test_zero_unloads_when_the_answer_has_ended():
 @pytest.mark.parametrize("how", ["zero", "dismissed", "expired"])
 def test_a_model_at_work_is_not_unloaded_before_its_last_request_ends(how: str):
     async def scenario(serving: Serving, clock: FakeClock) -> None:
-        long = await open_run(serving, 5.0)
+        at_work = await serving.residency.acquire(serving.catalog.get("toy"), 5.0)
         if how == "dismissed":
             await serving.unload("toy")
         elif how == "zero":
             await ask(serving, 0.0)
         clock.now += 6
-        serving.residency.resident("toy").holds += 1
         await serving.residency.expire()
         assert [state.state for state in states(serving)] == ["ready"]
-        await long.collect()
-        long.close()
-        serving.residency.release(serving.residency.resident("toy"))
-        clock.now += 6
-        await serving.residency.expire()
+        serving.residency.release(at_work)
+        if how == "expired":
+            clock.now += 5
+            await serving.residency.expire()
         await gone(serving)
 
     serve(scenario)

@@ -208,7 +208,9 @@ class Residency:
             self._plugins.notify("model_loading", entry=entry)
             resident.channel = self._channel_of(entry, resident.on_turn, lambda reason: self._lost(resident, reason))
             spec = ModelSpec(id=entry.id, provider=entry.provider, config=entry.config)
-            ready = await resident.channel.start(spec, Lease(kept=self._settings.prefix_cache_bytes))
+            ready = await resident.channel.start(
+                spec, Lease(kept=self._settings.prefix_cache_bytes), self._settings.prefix_tier
+            )
         except HeylookError as error:
             self._forget(resident, "failed")
             raise LoadFailed(f"Model {entry.id!r} could not be loaded: {error.message}") from error

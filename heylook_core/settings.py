@@ -74,8 +74,16 @@ class ModelEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     pin: bool = False
 
 
+class TierSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A prefix tier behind the memory cache: its entry-point name, and a part that belongs to the tier itself."""
+
+    name: str
+    config: dict[str, Any] = {}
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The whole of models.yaml. `prefix_cache_bytes` is what each loaded model may keep for prefix reuse.
+    """The whole of models.yaml. `prefix_cache_bytes` is what each loaded model may keep in memory for prefix reuse;
+    `prefix_tier` keeps more of it elsewhere, on disk for one, where it survives swaps and restarts.
 
     `keep_alive` is how many seconds an idle model stays unless a request says otherwise; None keeps it. `dialects`
     holds the settings of API dialects by name, each checked by the dialect itself.
@@ -85,6 +93,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_loaded_models: Positive = 2
     keep_alive: Annotated[float, msgspec.Meta(ge=0)] | None = None
     prefix_cache_bytes: NotNegative = 512 << 20
+    prefix_tier: TierSettings | None = None
     server: ServerSettings = ServerSettings()
     logging: LoggingSettings = LoggingSettings()
     plugins: PluginSettings = PluginSettings()

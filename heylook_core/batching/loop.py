@@ -10,9 +10,10 @@ from itertools import count
 from heylook_core.batching.choice import Choice
 from heylook_core.batching.pace import PrefillPace
 from heylook_core.errors import HeylookError, InvalidRequest
-from heylook_core.messages import Event, Failed, Finished, FinishReason, Progress, Timings, Usage
+from heylook_core.messages import Event, Failed, Finished, FinishReason, Progress, Timings, Usage, Vectors
 from heylook_core.prefix.cache import PrefixCache
-from heylook_core.provider import AtMark, Broken, Budget, Engine, Job, Model, Out, Prefilled, Token
+from heylook_core.prefix.spill import Spill
+from heylook_core.provider import AtMark, Broken, Budget, Engine, Job, Model, Out, Prefilled, Snapshot, Token
 from heylook_core.text.prompt import Prepared
 from heylook_core.workers.protocol import Gauges, Lease
 
@@ -38,7 +39,8 @@ class TurnLoop:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.model = model
-        self.cache = PrefixCache(lease.kept, model.info.trims)
+        self.cache = PrefixCache(lease.kept, model.info.trims, self._evicted)
+        self.spill: Spill | None = None
         self._lease = lease
         self._emit = emit
         self._ended = ended
@@ -99,11 +101,18 @@ class TurnLoop:
             kept=self.cache.nbytes,
             live=sum(map(len, self._live.values())),
             queued=len(self._waiting) + len(self._jobs),
+            entries=len(self.cache),
+            lookups=self.cache.lookups,
+            hits=self.cache.hits,
+            evicted=self.cache.evicted_bytes,
+            tier=self.spill.figures if self.spill is not None else None,
+            tier_refused=self.spill.refused if self.spill is not None else "",
         )
 
     @property
     def idle(self) -> bool:
-        return not (self._waiting or self._jobs or any(self._live.values()))
+        spilling = self.spill is not None and not self.spill.idle
+        return not (self._waiting or self._jobs or spilling or any(self._live.values()))
 
     def prefilling(self, rid: int) -> bool:
         """Whether this request has a row that is still reading its prompt. The one method for any thread."""
@@ -123,6 +132,8 @@ class TurnLoop:
                 self._step(engine, rows)
         if self._jobs:
             self._advance_job()
+        if self.spill is not None:
+            self.spill.export_one()
 
     def _admit(self) -> None:
         for engine, rows in self._live.items():
@@ -225,16 +236,25 @@ class TurnLoop:
         rid, job = self._jobs[0]
         beside = any(self._live.values())
         try:
-            self._emit(rid, job.advance(JOB_SLICE_BESIDE if beside else JOB_SLICE_ALONE))
+            events = job.advance(JOB_SLICE_BESIDE if beside else JOB_SLICE_ALONE)
         except Exception as error:
             log.exception("a job failed")
             self._fail(rid, _failure(error, "The request could not be computed"))
             return
+        if job.done and not any(isinstance(event, Finished) for event in events):
+            events = [*events, _job_finished(events)]
+        self._emit(rid, events)
         if job.done:
             self._jobs.pop(0)
             self._ended(rid)
 
     # ------------------------------------------------------------------ leaving
+
+    def _evicted(self, snapshot: Snapshot) -> None:
+        if self.spill is not None:
+            self.spill.evicted(snapshot)
+        else:
+            snapshot.drop()
 
     def _recover(self, engine: Engine, rows: dict[int, Choice], error: Exception) -> None:
         """A step broke: its rows cannot be trusted any more, waiting requests can."""
@@ -274,6 +294,12 @@ class TurnLoop:
 
     def _of(self, rid: int) -> list[Choice]:
         return [choice for choice in self._choices() if choice.rid == rid]
+
+
+def _job_finished(events: list[Event]) -> Finished:
+    """The last word about a job that gave its result and said no more."""
+    tokens = sum(sum(event.tokens) for event in events if isinstance(event, Vectors))
+    return Finished(0, "stop", Usage(prompt=tokens), Timings())
 
 
 def _too_large(cost: int, lease: int) -> Failed:

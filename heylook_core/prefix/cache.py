@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from heylook_core.provider import Snapshot
+
+# How many of the least recently used entries are compared when one has to leave.
+OLDEST = 4
 
 
 class Hit(msgspec.Struct, frozen=True):
@@ -25,11 +29,15 @@ class PrefixCache:
 
     A hit never covers the whole prompt: at least one token is left to compute, which gives the logits. `trims`
     says whether snapshots can be cut; where not, only one that is wholly a prefix of the prompt can be used.
+    What has to leave for want of room is given to `on_evict`, which then owns it.
     """
 
-    def __init__(self, budget: int, trims: bool) -> None:
+    def __init__(self, budget: int, trims: bool, on_evict: Callable[[Snapshot], None] = Snapshot.drop) -> None:
         self.budget = budget
         self.evicted_bytes = 0
+        self.hits = 0
+        self.lookups = 0
+        self._on_evict = on_evict
         self._trims = trims
         self._entries: OrderedDict[int, Snapshot] = OrderedDict()
         self._next = 0
@@ -43,20 +51,22 @@ class PrefixCache:
 
     def find(self, tokens: Sequence[int]) -> Hit:
         """The longest usable kept prefix of `tokens`."""
+        self.lookups += 1
         if not self._entries:
             return Hit(None, 0, "nothing is kept")
         prompt = np.asarray(tokens, dtype=np.int32)
         shared = {key: common_prefix(snapshot.tokens, prompt) for key, snapshot in self._entries.items()}
-        key = max(shared, key=lambda key: (self._usable(key, shared[key], len(prompt)), key))
-        n = self._usable(key, shared[key], len(prompt))
-        if n == 0:
-            return Hit(None, 0, self._why_nothing(shared))
-        snapshot = self._entries[key].cut(n)
-        if snapshot is None:
-            return Hit(None, 0, "the kept state cannot be cut to the shared prefix")
-        self._entries.move_to_end(key)
-        why = "all but the last token was kept" if n == len(prompt) - 1 else f"first difference at token {n}"
-        return Hit(snapshot, n, why)
+        usable = {key: self._usable(key, shared[key], len(prompt)) for key in shared}
+        candidates = [key for key in shared if usable[key] > 0]
+        for key in sorted(candidates, key=lambda key: (usable[key], key), reverse=True):
+            snapshot = self._entries[key].cut(usable[key])
+            if snapshot is not None:
+                self._entries.move_to_end(key)
+                self.hits += 1
+                return Hit(snapshot, usable[key], _why_no_more(usable[key], len(prompt)))
+        if candidates:
+            return Hit(None, 0, "no kept state can be cut to the shared prefix")
+        return Hit(None, 0, self._why_nothing(shared))
 
     def likely(self, tokens: Sequence[int]) -> int:
         """How many tokens `find` would reuse now; changes nothing."""
@@ -86,13 +96,32 @@ class PrefixCache:
         """Let go until at most `budget` bytes are kept; returns the bytes freed."""
         freed, held = 0, self.nbytes
         while self._entries and held - freed > budget:
-            freed += self._remove(next(iter(self._entries)))
+            snapshot = self._entries.pop(self._least_useful())
+            freed += snapshot.nbytes
+            self._on_evict(snapshot)
         self.evicted_bytes += freed
         return freed
+
+    def kept(self) -> list[Snapshot]:
+        """Everything that is held, most recently used first."""
+        return list(reversed(self._entries.values()))
 
     def clear(self) -> None:
         while self._entries:
             self._remove(next(iter(self._entries)))
+
+    def _least_useful(self) -> int:
+        """Of the least recently used entries the one that takes the fewest tokens along that no other entry holds.
+
+        So the last holder of a long shared beginning stays longer than one of several.
+        """
+        oldest = list(itertools.islice(self._entries, OLDEST))
+        return min(oldest, key=lambda key: len(self._entries[key].tokens) - self._shared_with_others(key))
+
+    def _shared_with_others(self, key: int) -> int:
+        tokens = self._entries[key].tokens
+        others = (other.tokens for name, other in self._entries.items() if name != key)
+        return max((common_prefix(tokens, other) for other in others), default=0) if self._trims else 0
 
     def _remove(self, key: int) -> int:
         snapshot = self._entries.pop(key)
@@ -117,6 +146,10 @@ class PrefixCache:
         if longest == 0:
             return "no kept prefix begins with the same token"
         return f"a kept state shares {longest} tokens but cannot be cut there"
+
+
+def _why_no_more(n: int, prompt: int) -> str:
+    return "all but the last token was kept" if n == prompt - 1 else f"first difference at token {n}"
 
 
 def common_prefix(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> int:

@@ -22,6 +22,7 @@ _HOME = {
     "ProviderContract": "provider_contract",
     "DialectContract": "dialect_contract",
     "SinkContract": "sink_contract",
+    "PrefixTierContract": "tier_contract",
     "ToyProvider": "toy",
     "ScriptedProvider": "scripted",
 }

@@ -49,7 +49,7 @@ class Line:
         self.channel: Channel = (
             ProcessChannel(self._on_turn, self._on_lost)
             if placement == "process"
-            else ThreadChannel(self._on_turn, self._on_lost, lambda name: plugins.load("heylook.providers", name))
+            else ThreadChannel(self._on_turn, self._on_lost, plugins.load)
         )
         self._rid = 0
 

@@ -8,9 +8,13 @@ from collections.abc import Callable
 
 from heylook_core.errors import LoadFailed
 from heylook_core.provider import ModelSpec
+from heylook_core.settings import TierSettings
 from heylook_core.workers.protocol import Lease, LoadRefused, Ready, ToWorker, Turn
 
 epochs = itertools.count(1)
+
+# How much of the time to stop a worker may use to write kept prefixes; the rest is for closing the model.
+SPILL_SHARE = 0.7
 
 
 class OutOfMemory(LoadFailed):
@@ -31,7 +35,7 @@ class Channel(ABC):
         self._on_lost = on_lost
 
     @abstractmethod
-    async def start(self, spec: ModelSpec, lease: Lease) -> Ready:
+    async def start(self, spec: ModelSpec, lease: Lease, tier: TierSettings | None = None) -> Ready:
         """Load the model. Raises LoadFailed with the cause; the worker is gone then."""
 
     @abstractmethod

@@ -107,7 +107,7 @@ def main(arguments: list[str]) -> None:
     load, rest = first_message(sock, buffer)
     plugins = Plugins(disabled=tuple(disabled))
     outbox = Outbox(sock)
-    worker = Worker(load, lambda name: plugins.load("heylook.providers", name), outbox.put)
+    worker = Worker(load, plugins.load, outbox.put)
     for frame in rest:
         worker.receive(wire.to_worker.decode(frame))
     threading.Thread(target=read_inbox, args=(sock, worker, buffer), name="inbox", daemon=True).start()

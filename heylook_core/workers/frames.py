@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from heylook_core.messages import Event, Text
+from heylook_core.messages import Event, Reasoning, Text, ToolArgs
 from heylook_core.workers.protocol import Gauges, Turn
 
 # Frames that follow each other faster than this are merged. A wake of the event loop costs several tokens' worth of
@@ -33,13 +33,24 @@ class TurnFrame:
 
 
 def append_merged(events: list[Event], event: Event) -> None:
-    """Append, joining text to the text before it of the same choice."""
-    if type(event) is Text and events:
-        last = events[-1]
-        if type(last) is Text and last.choice == event.choice:
-            events[-1] = Text(event.choice, last.text + event.text)
+    """Append, joining text, reasoning and arguments to what came just before of the same choice and call."""
+    if events and type(event) is type(events[-1]):
+        joined = _joined(events[-1], event)
+        if joined is not None:
+            events[-1] = joined
             return
     events.append(event)
+
+
+def _joined(last: Event, event: Event) -> Event | None:
+    match last, event:
+        case Text(choice, before), Text(same, text) if same == choice:
+            return Text(choice, before + text)
+        case Reasoning(choice, before), Reasoning(same, text) if same == choice:
+            return Reasoning(choice, before + text)
+        case ToolArgs(choice, call, before), ToolArgs(same, same_call, text) if (same, same_call) == (choice, call):
+            return ToolArgs(choice, call, before + text)
+    return None
 
 
 def merge_turns(turns: list[Turn]) -> Turn:

@@ -12,8 +12,9 @@ from collections.abc import Callable
 
 from heylook_core.errors import LoadFailed
 from heylook_core.provider import ModelSpec
+from heylook_core.settings import TierSettings
 from heylook_core.workers import wire
-from heylook_core.workers.channel import Channel, refusal
+from heylook_core.workers.channel import SPILL_SHARE, Channel, refusal
 from heylook_core.workers.protocol import Closed, Lease, Load, LoadRefused, Ready, ToWorker, Turn, Unload
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ class ProcessChannel(Channel, asyncio.Protocol):
     def pid(self) -> int | None:
         return self._child.pid if self._child is not None else None
 
-    async def start(self, spec: ModelSpec, lease: Lease) -> Ready:
+    async def start(self, spec: ModelSpec, lease: Lease, tier: TierSettings | None = None) -> Ready:
         ours, theirs = socket.socketpair()
         with theirs:
             command = [sys.executable, "-m", "heylook_core.workers.child", str(theirs.fileno()), *self._options()]
@@ -49,7 +50,7 @@ class ProcessChannel(Channel, asyncio.Protocol):
         ours.setblocking(False)
         transport, _ = await asyncio.get_running_loop().create_connection(lambda: self, sock=ours)
         self._transport = transport
-        self.send(Load(self.epoch, spec, lease))
+        self.send(Load(self.epoch, spec, lease, tier))
         try:
             return await asyncio.shield(self._ready)
         except LoadFailed:
@@ -62,7 +63,7 @@ class ProcessChannel(Channel, asyncio.Protocol):
 
     async def stop(self, grace: float) -> bool:
         self._stopping = True
-        self.send(Unload())
+        self.send(Unload(grace * SPILL_SHARE))
         try:
             await asyncio.wait_for(self._gone.wait(), grace)
         except TimeoutError:

@@ -9,11 +9,12 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from heylook_core.provider import ModelSpec, Provider
-from heylook_core.workers.channel import Channel, refusal
+from heylook_core.provider import ModelSpec
+from heylook_core.settings import TierSettings
+from heylook_core.workers.channel import SPILL_SHARE, Channel, refusal
 from heylook_core.workers.frames import FRAME_SECONDS
 from heylook_core.workers.protocol import Closed, FromWorker, Lease, Load, LoadRefused, Ready, ToWorker, Turn, Unload
-from heylook_core.workers.worker import Worker
+from heylook_core.workers.worker import LoadPlugin, Worker
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +29,10 @@ class ThreadChannel(Channel):
         self,
         on_turn: Callable[[Turn], None],
         on_lost: Callable[[str], None],
-        provider_of: Callable[[str], type[Provider]],
+        load_plugin: LoadPlugin,
     ) -> None:
         super().__init__(on_turn, on_lost)
-        self._provider_of = provider_of
+        self._load_plugin = load_plugin
         self._loop = asyncio.get_running_loop()
         self._frames: deque[FromWorker] = deque()
         self._scheduled = False
@@ -42,9 +43,9 @@ class ThreadChannel(Channel):
         self._worker: Worker | None = None
         self._thread: threading.Thread | None = None
 
-    async def start(self, spec: ModelSpec, lease: Lease) -> Ready:
+    async def start(self, spec: ModelSpec, lease: Lease, tier: TierSettings | None = None) -> Ready:
         sys.setswitchinterval(SWITCH_SECONDS)
-        self._worker = Worker(Load(self.epoch, spec, lease), self._provider_of, self._from_worker)
+        self._worker = Worker(Load(self.epoch, spec, lease, tier), self._load_plugin, self._from_worker)
         self._thread = threading.Thread(target=self._run, args=(self._worker,), name=f"heylook-{spec.id}", daemon=True)
         self._thread.start()
         return await asyncio.shield(self._ready)
@@ -55,7 +56,7 @@ class ThreadChannel(Channel):
 
     async def stop(self, grace: float) -> bool:
         self._stopping = True
-        self.send(Unload())
+        self.send(Unload(grace * SPILL_SHARE))
         try:
             await asyncio.wait_for(self._ended.wait(), grace)
         except TimeoutError:

@@ -1,0 +1,1 @@
+"""Prefix reuse across restarts: KV snapshots in a folder."""

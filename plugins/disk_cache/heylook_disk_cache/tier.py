@@ -1,0 +1,171 @@
+"""The tier `disk`: entries in a folder of their own for each model, within a byte budget."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+import numpy as np
+
+from heylook_core.errors import PluginError
+from heylook_core.prefix.cache import common_prefix
+from heylook_core.prefix.figures import TierFigures
+from heylook_core.prefix.tier import Found, PrefixTier, Stored
+from heylook_disk_cache import entry
+
+log = logging.getLogger(__name__)
+
+
+class DiskConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`folder` holds a subfolder for each model; `max_bytes` bounds the entries of one model."""
+
+    folder: str = "~/.cache/heylook/prefixes"
+    max_bytes: int = 8 << 30
+
+
+class Kept(msgspec.Struct):
+    """An entry as the index knows it; `used` orders entries by last use."""
+
+    path: Path
+    tokens: np.ndarray[Any, Any]
+    nbytes: int
+    used: float
+
+
+class DiskTier(PrefixTier):
+    """Keeps entries as files. The folder is locked: a second server on it is refused. io thread only.
+
+    A file that is damaged, foreign or of another model's making is removed when it is met. The least recently
+    used entry leaves first; the time of use is the file's own, so the order survives a restart.
+    """
+
+    Config = DiskConfig
+
+    def __init__(self, config: DiskConfig, fingerprint: str) -> None:
+        self._fingerprint = fingerprint
+        self._budget = config.max_bytes
+        name = hashlib.sha256(fingerprint.encode()).hexdigest()[:16]
+        self._folder = Path(config.folder).expanduser() / name
+        self._hits = self._evictions = self._damaged = 0
+        self._lock = _locked(self._folder)
+        self._entries = self._index()
+        self._make_room(0)
+
+    def probe(self, tokens: np.ndarray[Any, Any]) -> Found | None:
+        best = max(
+            (Found(key, common_prefix(kept.tokens, tokens)) for key, kept in self._entries.items()),
+            key=lambda found: found.n,
+            default=None,
+        )
+        return best if best is not None and best.n > 0 else None
+
+    def fetch(self, key: str) -> Stored | None:
+        kept = self._entries.get(key)
+        if kept is None:
+            return None
+        try:
+            head, buffers = entry.read(kept.path)
+            os.utime(kept.path)
+            kept.used = kept.path.stat().st_mtime
+        except (entry.Damaged, OSError) as error:
+            self._discard(kept.path, error)
+            del self._entries[key]
+            return None
+        self._hits += 1
+        return Stored(head.header, buffers)
+
+    def put(self, tokens: Sequence[int], header: dict[str, Any], buffers: list[memoryview]) -> bool:
+        ids = np.asarray(tokens, dtype="<i4")
+        size = sum(buffer.nbytes for buffer in buffers)
+        if len(ids) == 0 or size > self._budget or self._covered(ids):
+            return False
+        self._make_room(size)
+        try:
+            path = entry.write(self._folder, self._fingerprint, tokens, header, buffers)
+        except OSError as error:
+            log.warning("A prefix could not be written to %s: %s", self._folder, error)
+            return False
+        for key in [key for key, kept in self._entries.items() if _begins(ids, kept.tokens)]:
+            self._remove(key)
+        stat = path.stat()
+        self._entries[path.stem] = Kept(path, ids, stat.st_size, stat.st_mtime)
+        return True
+
+    def clear(self) -> None:
+        for key in list(self._entries):
+            self._remove(key)
+
+    def figures(self) -> TierFigures:
+        nbytes = sum(kept.nbytes for kept in self._entries.values())
+        return TierFigures(len(self._entries), nbytes, self._hits, self._evictions, self._damaged)
+
+    def close(self) -> None:
+        self._lock.close()
+
+    def _index(self) -> dict[str, Kept]:
+        found: dict[str, Kept] = {}
+        for path in self._folder.iterdir():
+            if path.suffix == entry.PARTIAL:
+                path.unlink(missing_ok=True)
+            elif path.suffix == entry.SUFFIX and (kept := self._known(path)) is not None:
+                found[path.stem] = kept
+        return found
+
+    def _known(self, path: Path) -> Kept | None:
+        try:
+            head = entry.read_head(path)
+            if head.fingerprint != self._fingerprint or path.stem != entry.key_of(head.fingerprint, head.tokens):
+                raise entry.Damaged("it belongs to another model")
+            stat = path.stat()
+        except (entry.Damaged, OSError) as error:
+            self._discard(path, error)
+            return None
+        return Kept(path, head.ids, stat.st_size, stat.st_mtime)
+
+    def _covered(self, ids: np.ndarray[Any, Any]) -> bool:
+        """Another entry holds all of these tokens already."""
+        return any(_begins(kept.tokens, ids) for kept in self._entries.values())
+
+    def _make_room(self, size: int) -> None:
+        held = sum(kept.nbytes for kept in self._entries.values())
+        for key in sorted(self._entries, key=lambda key: self._entries[key].used):
+            if held + size <= self._budget:
+                return
+            held -= self._entries[key].nbytes
+            self._evictions += 1
+            self._remove(key)
+
+    def _remove(self, key: str) -> None:
+        self._entries.pop(key).path.unlink(missing_ok=True)
+
+    def _discard(self, path: Path, error: Exception) -> None:
+        self._damaged += 1
+        log.warning("The stored prefix %s is removed: %s", path.name, error)
+        path.unlink(missing_ok=True)
+
+
+def _begins(longer: np.ndarray[Any, Any], shorter: np.ndarray[Any, Any]) -> bool:
+    return common_prefix(longer, shorter) == len(shorter)
+
+
+def _locked(folder: Path) -> IO[bytes]:
+    """Make the folder ours until the file is closed. Raises PluginError if another process has it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / "lock").open("ab")
+    except OSError as error:
+        raise PluginError(f"The folder {folder} for kept prefixes cannot be used: {error}.") from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise PluginError(
+            f"Another server keeps prefixes of this model in {folder}; give each server a folder of its own."
+        ) from error
+    return file

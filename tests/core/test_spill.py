@@ -1,0 +1,135 @@
+"""The disk tier behind a worker: prefixes survive eviction, unloading and a restart, and text stays the same."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from heylook_core.catalog import Catalog
+from heylook_core.messages import ChatRequest, Message, Sampling, TextPart
+from heylook_core.plugins import Plugins
+from heylook_core.serving import Serving
+from heylook_core.settings import ModelEntry, Settings, TierSettings
+
+pytest.importorskip("heylook_disk_cache", reason="the disk tier is not installed")
+
+LONG = "tell me everything about the sea and the ships on it " * 8
+
+
+def chat(text: str, model: str = "toy") -> ChatRequest:
+    message = Message("user", (TextPart(text),))
+    return ChatRequest(model=model, messages=(message,), sampling=Sampling(temperature=0), max_tokens=12)
+
+
+def serve(
+    folder: Path | None,
+    scenario: Callable[[Serving], Awaitable[None]],
+    *,
+    placement: str = "thread",
+    kept: int = 1 << 20,
+    names: tuple[str, ...] = ("toy",),
+    max_loaded: int = 2,
+) -> None:
+    async def whole() -> None:
+        tier = TierSettings(name="disk", config={"folder": str(folder)}) if folder is not None else None
+        models = tuple(ModelEntry(id=name, provider="toy", placement=placement) for name in names)  # type: ignore[arg-type]
+        settings = Settings(models=models, prefix_cache_bytes=kept, prefix_tier=tier, max_loaded_models=max_loaded)
+        plugins = Plugins()
+        serving = Serving(settings, Catalog(settings, plugins), plugins)
+        await serving.start()
+        try:
+            async with asyncio.timeout(60):
+                await scenario(serving)
+        finally:
+            await serving.close(grace=10.0)
+
+    asyncio.run(whole())
+
+
+async def answer(serving: Serving, request: ChatRequest) -> tuple[str, int]:
+    """Text, and how many prompt tokens came from a kept prefix."""
+    run = await serving.open(request, request_id="r", dialect="test")
+    try:
+        (choice,) = await run.collect()
+    finally:
+        run.close()
+    assert choice.finish is not None
+    return choice.text, choice.finish.usage.cached
+
+
+@pytest.mark.parametrize("placement", ["thread", "process"])
+def test_a_prefix_survives_a_restart(tmp_path: Path, placement: str) -> None:
+    texts: list[tuple[str, int]] = []
+
+    async def scenario(serving: Serving) -> None:
+        texts.append(await answer(serving, chat(LONG)))
+
+    serve(tmp_path, scenario, placement=placement)
+    serve(tmp_path, scenario, placement=placement)
+    (cold, nothing), (warm, cached) = texts
+    assert warm == cold
+    assert nothing == 0
+    assert cached > 400
+
+
+def test_a_prefix_survives_a_swap_of_models(tmp_path: Path) -> None:
+    async def scenario(serving: Serving) -> None:
+        cold, _ = await answer(serving, chat(LONG, "a"))
+        await answer(serving, chat("something else", "b"))
+        assert serving.residency.resident("a") is None
+        warm, cached = await answer(serving, chat(LONG, "a"))
+        assert warm == cold
+        assert cached > 400
+
+    serve(tmp_path, scenario, names=("a", "b"), max_loaded=1)
+
+
+def test_what_memory_has_no_room_for_comes_back_from_the_tier(tmp_path: Path) -> None:
+    async def scenario(serving: Serving) -> None:
+        cold = [await answer(serving, chat(f"{number} {LONG}")) for number in range(4)]
+        warm = [await answer(serving, chat(f"{number} {LONG}")) for number in range(4)]
+        assert [text for text, _ in warm] == [text for text, _ in cold]
+        assert all(cached > 400 for _, cached in warm)
+
+    serve(tmp_path, scenario, kept=40_000)
+
+
+def test_without_a_tier_evicted_prefixes_are_gone() -> None:
+    async def scenario(serving: Serving) -> None:
+        for number in range(4):
+            await answer(serving, chat(f"{number} {LONG}"))
+        _, cached = await answer(serving, chat(f"0 {LONG}"))
+        assert cached < 400
+
+    serve(None, scenario, kept=40_000)
+
+
+def test_a_folder_in_use_is_refused_and_the_model_serves_without(tmp_path: Path) -> None:
+    async def outer(first: Serving) -> None:
+        await answer(first, chat(LONG))
+
+        async def inner(second: Serving) -> None:
+            text, _ = await answer(second, chat(LONG))
+            assert text
+
+        await asyncio.to_thread(serve, tmp_path, inner)
+
+    serve(tmp_path, outer)
+
+
+def test_damaged_files_are_as_if_nothing_was_kept(tmp_path: Path) -> None:
+    texts: list[str] = []
+
+    async def scenario(serving: Serving) -> None:
+        text, cached = await answer(serving, chat(LONG))
+        assert cached == 0
+        texts.append(text)
+
+    serve(tmp_path, scenario)
+    for path in tmp_path.glob("*/*.kv"):
+        path.write_bytes(path.read_bytes()[:-1] + b"?")
+    serve(tmp_path, scenario)
+    assert texts[0] == texts[1]

@@ -35,13 +35,14 @@ class LoraAdapter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class GgufConfig(TokenConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings of one GGUF model. docs/reference/gguf-config.md has the table.
 
-    `n_ctx` is the longest sequence in tokens. Each of `slots` sequences (default: max_concurrency) has that much
-    KV cache of its own; with `kv_unified` they share one cache of `n_ctx` tokens. `n_gpu_layers` below 0 means all.
-    `n_threads` None means the physical cores. `chunk` bounds the prompt tokens of a step while others decode.
+    `n_ctx` is the longest sequence in tokens (4096, or what the model was trained for if that is less). Each of
+    `slots` sequences (default: max_concurrency) has that much KV cache of its own; with `kv_unified` they share one
+    cache of `n_ctx` tokens. `n_gpu_layers` below 0 means all. `n_threads` None means the physical cores. `chunk`
+    bounds the prompt tokens of a step while others decode.
     """
 
     model_path: str
-    n_ctx: int = 4096
+    n_ctx: int | None = None
     n_gpu_layers: int = -1
     n_batch: int = 2048
     n_ubatch: int = 512

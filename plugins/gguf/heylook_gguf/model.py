@@ -30,6 +30,8 @@ CHATML = (
 )
 
 
+DEFAULT_CONTEXT = 4096
+
 _THINKS = ("enable_thinking", "<think>", "reasoning")
 
 
@@ -85,11 +87,11 @@ class GgufModel(Model):
 
     def _context_length(self) -> int:
         """The longest sequence: what is configured, but never more than the model was trained for."""
-        trained = self._weights.context_trained
-        if 0 < trained < self._config.n_ctx:
-            log.warning("n_ctx is %d, but the model was trained for %d tokens: using that", self._config.n_ctx, trained)
-            return trained
-        return self._config.n_ctx
+        wanted, trained = self._config.n_ctx, self._weights.context_trained
+        if wanted is not None and 0 < trained < wanted:
+            log.warning("n_ctx is %d, but the model was trained for %d tokens: using that", wanted, trained)
+        wanted = wanted or DEFAULT_CONTEXT
+        return min(wanted, trained) if trained > 0 else wanted
 
     def _make_turn(self) -> contextlib.AbstractContextManager[None]:
         if self._on_processor and self._threads > 1:

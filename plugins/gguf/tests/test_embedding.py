@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -128,3 +128,77 @@ def test_pooling_in_pieces_is_pooling_at_once(kind: Any) -> None:
     for piece in (rows[:2], rows[2:3], rows[3:]):
         pool.add(piece)
     assert pool.take() == pytest.approx(expected, abs=1e-6)
+
+
+# ---------------------------------------------------------------------- encoders
+
+
+@pytest.fixture(scope="module")
+def bert(
+    upstream: Path, tmp_path_factory: pytest.TempPathFactory, load: Callable[..., GgufModel]
+) -> Iterator[GgufModel]:
+    """A tiny BERT of random weights with a real tokenizer: attends in both directions, has no KV cache."""
+    import gguf
+
+    path = tmp_path_factory.mktemp("bert") / "bert.gguf"
+    writer = gguf.GGUFWriter(str(path), "bert")
+    writer.add_context_length(128)
+    writer.add_embedding_length(64)
+    writer.add_block_count(1)
+    writer.add_feed_forward_length(256)
+    writer.add_head_count(4)
+    writer.add_layer_norm_eps(1e-12)
+    writer.add_causal_attention(False)
+    writer.add_pooling_type(gguf.PoolingType.CLS)
+    reader = gguf.GGUFReader(str(upstream / "ggml-vocab-bert-bge.gguf"))
+    for key, field in reader.fields.items():
+        if key.startswith("tokenizer."):
+            writer.add_key_value(key, field.contents(), field.types[0], *field.types[1:2])
+    add_encoder(writer, len(reader.fields["tokenizer.ggml.tokens"].data))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    loaded = load(path, n_ctx=128)
+    yield loaded
+    loaded.close()
+
+
+def add_encoder(writer: Any, vocabulary: int) -> None:
+    random = np.random.default_rng(0)
+    shapes = {"token_embd": (vocabulary, 64), "token_types": (2, 64), "position_embd": (128, 64)}
+    square = ("attn_q", "attn_k", "attn_v", "attn_output")
+    layer = {**dict.fromkeys(square, (64, 64)), "ffn_up": (256, 64), "ffn_down": (64, 256)}
+    for name, shape in {**shapes, **{f"blk.0.{name}": shape for name, shape in layer.items()}}.items():
+        writer.add_tensor(f"{name}.weight", (random.standard_normal(shape) / np.sqrt(shape[1])).astype(np.float32))
+        if name.startswith("blk"):
+            writer.add_tensor(f"{name}.bias", np.zeros(shape[0], np.float32))
+    for name in ("token_embd_norm", "blk.0.attn_output_norm", "blk.0.layer_output_norm"):
+        writer.add_tensor(f"{name}.weight", np.ones(64, np.float32))
+        writer.add_tensor(f"{name}.bias", np.zeros(64, np.float32))
+
+
+def test_an_encoder_embeds_and_does_nothing_else(bert: GgufModel) -> None:
+    assert bert.info.capabilities == ("embed",)
+    assert bert.lanes() == []
+
+
+def test_an_encoder_gets_its_framing_tokens_and_they_are_counted(bert: GgufModel) -> None:
+    ids = bert.codec.encode("hello world")
+    _, vectors = embed(bert, ids, ids[:1])
+    assert vectors.tokens == (4, 3)
+    assert embed(bert, [101, *ids, 102])[1] == embed(bert, ids)[1]
+
+
+def test_an_encoder_sees_an_input_whole_whatever_the_slice(bert: GgufModel) -> None:
+    inputs = [bert.codec.encode(text) for text in ("hello world", "a longer text about the northern woods")]
+    together = embed(bert, *inputs)[0]
+    assert embed(bert, *inputs, slice=1)[0] == pytest.approx(together, abs=1e-6)
+    assert not np.allclose(together[0], embed(bert, inputs[0], pooling="mean")[0][0], atol=1e-3)
+
+
+def test_truncation_keeps_the_end_token(bert: GgufModel) -> None:
+    ids = bert.codec.encode("hello world") * 90
+    cut, vectors = embed(bert, ids, truncate=True)
+    assert vectors.tokens == (128,)
+    assert cut == pytest.approx(embed(bert, ids[:126])[0], abs=1e-6)

@@ -36,11 +36,12 @@ _REPLACED = {
 
 
 class Environment(NamedTuple):
-    """`plugins` are the hook plugins to load, None for all; `api_keys` are added to those of the file."""
+    """`plugins` are the hook plugins to load, None for all; `api_keys` and `origins` are added to those of the file."""
 
     config: Path | None
     api_keys: tuple[str, ...]
     plugins: frozenset[str] | None
+    origins: tuple[str, ...] = ()
 
 
 class Configuration(NamedTuple):
@@ -52,13 +53,17 @@ class Configuration(NamedTuple):
 
 
 def environment() -> Environment:
-    """HEYLOOK_CONFIG, HEYLOOK_API_KEY and HEYLOOK_PLUGINS; the last two are lists separated by commas."""
+    """HEYLOOK_CONFIG, and the comma-separated lists HEYLOOK_API_KEY, HEYLOOK_PLUGINS and OLLAMA_ORIGINS.
+
+    The last one is Ollama's own, so that what lets a web page in there lets it in here.
+    """
     config = os.environ.get("HEYLOOK_CONFIG")
     plugins = os.environ.get("HEYLOOK_PLUGINS")
     return Environment(
         config=Path(config).expanduser() if config else None,
         api_keys=_words(os.environ.get("HEYLOOK_API_KEY", "")),
         plugins=None if plugins is None else frozenset(_words(plugins)),
+        origins=_words(os.environ.get("OLLAMA_ORIGINS", "")),
     )
 
 
@@ -100,7 +105,8 @@ def load_settings(named: Path | None = None) -> Configuration:
     base = path.parent if path else Path()
     models = tuple(_expanded(entry, base) for entry in settings.models)
     keys = (*settings.server.api_keys, *environment().api_keys)
-    server = msgspec.structs.replace(settings.server, api_keys=keys)
+    origins = (*settings.server.cors_origins, *environment().origins)
+    server = msgspec.structs.replace(settings.server, api_keys=keys, cors_origins=origins)
     return Configuration(msgspec.structs.replace(settings, models=models, server=server), file, warnings)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Call(msgspec.Struct, kw_only=True):
     """One request as a handler sees it. `body` is an instance of the operation's body type.
 
-    Header names are lower case. `gone` tells when the client leaves.
+    Header names are lower case. `gone` tells when the client leaves. `client` is its address, None where unknown.
     """
 
     id: str
@@ -33,6 +33,7 @@ class Call(msgspec.Struct, kw_only=True):
     headers: Mapping[str, str] = {}
     body: Any = None
     gone: Departure = msgspec.field(default_factory=Departure)
+    client: str | None = None
 
 
 class Reply(msgspec.Struct, kw_only=True):
@@ -106,22 +107,29 @@ class Route(msgspec.Struct, frozen=True):
 class Dialect(ABC):
     """A public API over `Serving`. Loaded by entry-point name from the group `heylook.dialects`.
 
-    `prefixes` are the paths whose errors this dialect words, also for routes that do not exist.
+    `prefixes` are the paths whose errors this dialect words, also for routes that do not exist. `origins` are let in
+    besides those of the settings (in the form of `cors_origins`): the pages of programs that embed this API's clients.
     """
 
     name: ClassVar[str]
     prefixes: ClassVar[tuple[str, ...]]
     default_port: ClassVar[int] = 8080
+    origins: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, serving: Serving) -> None:
         self.serving = serving
 
+    @classmethod
+    def handlers(cls) -> list[tuple[str, Operation]]:
+        """Every operation with the name of the method that answers it; needs no instance."""
+        return [
+            (attribute, marked)
+            for attribute in dir(cls)
+            for marked in getattr(getattr(cls, attribute), "operations", ())
+        ]
+
     def routes(self) -> list[Route]:
-        found: list[Route] = []
-        for attribute in dir(type(self)):
-            for marked in getattr(getattr(type(self), attribute), "operations", ()):
-                found.append(Route(marked, getattr(self, attribute)))
-        return found
+        return [Route(marked, getattr(self, attribute)) for attribute, marked in self.handlers()]
 
     @abstractmethod
     def error(self, error: HeylookError) -> Reply:

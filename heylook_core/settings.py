@@ -16,7 +16,7 @@ Seconds: TypeAlias = Annotated[float, msgspec.Meta(gt=0)]
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How the server listens and whom it lets in.
 
-    `port` None takes the selected dialect's own (OpenAI 8080, Ollama 11434). `api` is a dialect's name, or
+    `port` None takes those of the selected dialects (OpenAI 8080, Ollama 11434). `api` is a dialect's name, or
     `all` (`both` is accepted for it). `allowed_hosts` guards against DNS rebinding: empty means the loopback
     names when bound to loopback, any name otherwise. Origins may end in `:*` for any port. Durations are
     seconds: `keepalive` between comments on a silent stream, `early_headers` until a stream's 200 is sent

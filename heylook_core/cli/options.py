@@ -44,7 +44,7 @@ _SERVING = (
         "--port",
         type=click.IntRange(0, 65535),
         metavar="PORT",
-        help="The port to listen on.  [default: 8080; Ollama alone: 11434]",
+        help="The only port to listen on.  [default: 8080 for OpenAI, 11434 for Ollama]",
     ),
     _option("--model-id", metavar="ID", help="Load this model at start."),
     config_option,

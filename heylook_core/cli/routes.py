@@ -41,6 +41,6 @@ def _rows(invocation: Invocation) -> list[RouteRow]:
 
     rows = [RouteRow("GET", health.PATH, "core", "Whether the server can answer, and the state of its models")]
     for dialect in dialect_classes(invocation.settings.server.api, invocation.plugins):
-        operations = (route.operation for route in dialect(None).routes())
+        operations = (marked for _, marked in dialect.handlers())
         rows += [RouteRow(found.method, found.path, dialect.name, found.summary) for found in operations]
     return sorted(rows, key=lambda row: (row.path, row.method))

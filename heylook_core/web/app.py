@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 def create_app(serving: Serving, dialects: Sequence[Dialect], settings: Settings) -> ASGIApp:
     """The app that uvicorn serves. Raises PluginError where two dialects claim the same route."""
-    app: falcon.asgi.App[Any, Any] = falcon.asgi.App(middleware=guards(settings.server))
+    origins = [origin for dialect in dialects for origin in dialect.origins]
+    app: falcon.asgi.App[Any, Any] = falcon.asgi.App(middleware=guards(settings.server, origins))
     ErrorReplies(dialects).install(app)
     app.add_route(health.PATH, health.HealthEndpoint(serving))
     for path, routes in _by_path(dialects).items():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hmac
+import ipaddress
 import re
+import socket
 import uuid
 from collections.abc import Iterable
 from typing import Any
@@ -20,13 +22,15 @@ Response = falcon.asgi.Response
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+PRIVATE_ENDINGS = (".localhost", ".local", ".internal")
 SANE_ID = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
 PREFLIGHT_SECONDS = "600"
 
 
-def guards(settings: ServerSettings) -> list[Any]:
-    origins = Origins(settings.cors_origins)
-    found: list[Any] = [RequestIds(), CrossOrigin(origins), Hosts(allowed_hosts(settings))]
+def guards(settings: ServerSettings, origins: Iterable[str] = ()) -> list[Any]:
+    """`origins` are let in besides those of the settings."""
+    allowed = Origins((*settings.cors_origins, *origins))
+    found: list[Any] = [RequestIds(), CrossOrigin(allowed), Hosts(allowed_hosts(settings), is_local(settings))]
     if settings.api_keys:
         found.append(Keys(settings.api_keys))
     return found
@@ -65,11 +69,32 @@ def host_name(header: str) -> str:
         return ""
 
 
-class Hosts:
-    """Refuses host names that are not ours: a web page can make its own name resolve to this machine."""
+def is_local(settings: ServerSettings) -> bool:
+    """Nothing is configured and only this machine can connect: names of the local network are as good as ours."""
+    return not settings.allowed_hosts and is_loopback(settings.host)
 
-    def __init__(self, names: frozenset[str] | None) -> None:
+
+def is_private_name(name: str) -> bool:
+    """Whether no foreign page can have this name: a private address, this machine's name, a reserved ending.
+
+    Ollama's rule (`server/routes.go`, allowedHost): a container reaches the server as `host.docker.internal`.
+    """
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return name.endswith(PRIVATE_ENDINGS) or name == socket.gethostname().lower()
+    return address.is_loopback or address.is_private or address.is_unspecified
+
+
+class Hosts:
+    """Refuses host names that are not ours: a web page can make its own name resolve to this machine.
+
+    With `local`, names are let in too that no web page of elsewhere can have.
+    """
+
+    def __init__(self, names: frozenset[str] | None, local: bool = False) -> None:
         self._names = names
+        self._local = local
 
     async def process_request(self, request: Request, response: Response) -> None:
         self._check(request)
@@ -80,6 +105,8 @@ class Hosts:
     def _check(self, request: Request) -> None:
         header = request.get_header("host", default="")
         if self._names is None or not header or host_name(header) in self._names:
+            return
+        if self._local and is_private_name(host_name(header)):
             return
         raise Forbidden(
             f"The host name {host_name(header)!r} is not one of this server's; "

@@ -71,6 +71,7 @@ def _why(error: OSError, host: str, port: int) -> str:
 
 def urls(host: str, sockets: list[socket.socket]) -> tuple[str, ...]:
     """What a client on this machine can use, once per port."""
-    port = sockets[0].getsockname()[1]
+    ports = dict.fromkeys(each.getsockname()[1] for each in sockets)
     name = "localhost" if host in WILDCARDS else host
-    return (f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}",)
+    bracketed = f"[{name}]" if ":" in name else name
+    return tuple(f"http://{bracketed}:{port}" for port in ports)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from heylook_core.dialect import Dialect
-from heylook_core.errors import HeylookError
+from heylook_core.errors import ConfigError, HeylookError
 from heylook_core.serving import Serving
 from heylook_core.settings import ServerSettings, Settings
 from heylook_core.web.app import create_app
@@ -144,7 +144,7 @@ class Server:
 
     async def serve(self, preload: str | None, ready: Ready) -> None:
         """Listen, load `preload` meanwhile, and run until `stop`; then unload everything."""
-        sockets = listen(self.settings.server.host, self._port())
+        sockets = self._listen()
         try:
             await self._serve(sockets, preload, ready)
         finally:
@@ -168,11 +168,22 @@ class Server:
         except HeylookError as error:
             log.error("The model %s could not be loaded at start: %s", preload, error)
 
-    def _port(self) -> int:
-        """As configured, else the dialect's own where only one is served."""
+    def ports(self) -> list[int]:
+        """As configured, else those that the clients of the served dialects expect, the lowest first."""
         if self.settings.server.port is not None:
-            return self.settings.server.port
-        return self.dialects[0].default_port if len(self.dialects) == 1 else Dialect.default_port
+            return [self.settings.server.port]
+        return sorted({dialect.default_port for dialect in self.dialects} or {Dialect.default_port})
+
+    def _listen(self) -> list[socket.socket]:
+        """Every dialect answers on every port. The first is needed; a further one may be taken, by a real Ollama."""
+        host, (first, *others) = self.settings.server.host, self.ports()
+        sockets = listen(host, first)
+        for port in others:
+            try:
+                sockets += listen(host, port)
+            except ConfigError as error:
+                log.warning("%s Going on with port %d alone.", error.message, first)
+        return sockets
 
     def _announce(self, sockets: list[socket.socket], ready: Ready) -> None:
         server = self.settings.server

@@ -75,11 +75,16 @@ class ToolChoice(msgspec.Struct, frozen=True):
 
 
 class Format(msgspec.Struct, frozen=True):
-    """A constraint on the answer: any JSON object, or JSON of a schema. Needs the capability `schema`."""
+    """A constraint on the answer. Needs the capability `schema`.
 
-    kind: Literal["json", "schema", "regex", "grammar"]
+    Any JSON object; JSON of `schema`; a text that the regular expression `text` matches as a whole, or the grammar
+    `text` (Lark or GBNF) derives; or one of `choices`.
+    """
+
+    kind: Literal["json", "schema", "regex", "grammar", "choice"]
     schema: dict[str, Any] | None = None
     text: str | None = None
+    choices: tuple[str, ...] = ()
 
 
 class Thinking(msgspec.Struct, frozen=True):

@@ -83,7 +83,8 @@ class TokenConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Settings that every token engine has in common; a provider's Config extends this.
 
     The sampling values are the models.yaml step of the cascade. `max_concurrency` bounds the rows that run
-    at once; `context` lowers the model's own limit.
+    at once; `context` lowers the model's own limit. `tool_format` and `reasoning_format` name how the model writes
+    calls and reasoning where its template does not show it ("none": neither is looked for).
     """
 
     temperature: float | None = None
@@ -102,6 +103,8 @@ class TokenConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
     max_concurrency: int = 8
+    tool_format: str | None = None
+    reasoning_format: str | None = None
 
     def sampling(self) -> Sampling:
         """These values as the middle step of the sampling cascade."""
@@ -190,6 +193,11 @@ class Codec(ABC):
 
 class Guide(ABC):
     """A token-level automaton that constrains one sequence. Methods never raise: a fault forces the end."""
+
+    @property
+    def complete(self) -> bool:
+        """What was generated so far needs no more."""
+        return False
 
     @abstractmethod
     def mask(self) -> np.ndarray[Any, Any] | None:

@@ -21,8 +21,15 @@ class Choice:
         self.prepared = prepared
         self.engine = engine
         self.pipeline = TextPipeline(
-            index, codec, prepared.tokens, prepared.stops, request.logprobs or request.top_logprobs > 0
+            index,
+            codec,
+            prepared.tokens,
+            prepared.stops,
+            request.logprobs or request.top_logprobs > 0,
+            prepared.plan.stages(index, request),
+            prepared.plan.formats.hidden,
         )
+        self.guide = prepared.guides[index] if prepared.guides else None
         self.waits_for: Choice | None = None
         self.prefilled = 0
         self.cached = 0
@@ -53,6 +60,7 @@ class Choice:
             sampling=_seeded(self.prepared, seed_offset),
             eos=self.prepared.eos,
             marks=self.prepared.marks,
+            guide=self.guide,
             top_logprobs=wanted,
         )
 
@@ -75,7 +83,16 @@ class Choice:
             decode=max(now - first, 0.0),
             first_token=max(first - arrived, 0.0) if self.first_token_at else 0.0,
         )
-        usage = Usage(prompt=len(self.prepared.tokens), cached=self.cached, completion=self.generated)
+        usage = Usage(
+            prompt=len(self.prepared.tokens),
+            cached=self.cached,
+            completion=self.generated,
+            reasoning=self.pipeline.reasoning_tokens,
+        )
+        if reason == "length" and self.guide is not None and self.guide.complete:
+            reason = "stop"
+        if reason == "stop" and self.pipeline.called:
+            reason = "tool_calls"
         return Finished(self.index, reason, usage, timings, self.why)
 
 

@@ -10,6 +10,7 @@ many seconds reading the prompt, `[toy:insert]` is refused by insert, `[toy:say=
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import threading
@@ -43,9 +44,12 @@ from heylook_core.provider import (
 )
 
 TEMPLATE = (
-    "{% for m in messages %}<|start|>{{ m.role }}\n{{ m.content }}<|end|>\n{% endfor %}"
+    "{% for m in messages %}<|start|>{{ m.role }}\n"
+    "{% if m.reasoning_content %}<think>{{ m.reasoning_content }}</think>{% endif %}{{ m.content }}"
+    "{% for c in m.tool_calls or [] %}<tool_call>\n{{ c.function | tojson }}\n</tool_call>{% endfor %}"
+    "<|end|>\n{% endfor %}"
     "{% if tools %}<|start|>tools\n{{ tools | tojson }}<|end|>\n{% endif %}"
-    "{% if add_generation_prompt %}<|start|>assistant\n{% endif %}"
+    "{% if add_generation_prompt %}<|start|>assistant\n{% if enable_thinking %}<think>{% endif %}{% endif %}"
 )
 SPECIAL = {"<|eos|>": 256, "<|start|>": 257, "<|end|>": 258}
 EOS = SPECIAL["<|eos|>"]
@@ -96,6 +100,9 @@ class ToyDecoder(Decoder):
 class ToyCodec(Codec):
     """One byte, one token; the special strings are one token each."""
 
+    def guide_tokenizer(self) -> object:
+        return _guide_tokenizer()
+
     def encode(self, text: str) -> list[int]:
         found: list[int] = []
         for piece in _SPECIAL_PATTERN.split(text):
@@ -109,12 +116,31 @@ class ToyCodec(Codec):
         return bytes([token]) if token < 256 else b""
 
 
+class _GuideTokens:
+    """The toy's tokens as llguidance asks for them: special ones begin with a byte that is in no UTF-8."""
+
+    eos_token_id = EOS
+    bos_token_id = None
+    tokens = [*(bytes([byte]) for byte in range(256)), *(b"\xff" + name.encode() for name in SPECIAL)]
+    special_token_ids = list(SPECIAL.values())
+
+    def __call__(self, text: str | bytes) -> list[int]:
+        return list(text if isinstance(text, bytes) else text.encode())
+
+
+@functools.cache
+def _guide_tokenizer() -> object:
+    from llguidance import LLTokenizer, TokenizerWrapper
+
+    return LLTokenizer(TokenizerWrapper(_GuideTokens()))
+
+
 class ToyModel(Model):
     def __init__(self, config: ToyConfig) -> None:
         self.codec = ToyCodec()
         self.info = ModelInfo(
             context=config.context,
-            capabilities=("chat", "completion", "embed", "logprobs", "tools"),
+            capabilities=("chat", "completion", "embed", "logprobs", "tools", "schema", "reasoning"),
             template=TEMPLATE,
             special={"eos_token": "<|eos|>"},
             eos=(EOS,),
@@ -289,7 +315,9 @@ class ToyEngine(Engine):
     def _next(self, row: _Row) -> int:
         if row.order == "say":
             said = row.value.encode()
-            return said[row.generated] if row.generated < len(said) else EOS
+            token = said[row.generated] if row.generated < len(said) else EOS
+            if row.task.guide is None or row.task.guide.accepts(token):
+                return token
         forced = self._inside_character(row)
         if forced is not None:
             return forced

@@ -9,11 +9,14 @@ import msgspec
 
 from heylook_core.errors import ContextExceeded, InvalidRequest
 from heylook_core.messages import ChatRequest, Message, SamplerSettings, TextPart, resolve
-from heylook_core.provider import Codec, ModelInfo, TokenConfig
+from heylook_core.provider import Codec, Guide, ModelInfo, TokenConfig
+from heylook_core.text.grammars import Grammars
 from heylook_core.text.overflow import Shortened, shorten
+from heylook_core.text.plan import TextPlan, formats_of, plan_of
 from heylook_core.text.template import ChatTemplate
 
-DEFAULT_MAX_TOKENS = 4096
+DEFAULT_MAX_TOKENS = 1000
+TAIL_TOKENS = 64
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +33,8 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     arrived: float
     dropped_messages: int = 0
     cut_tokens: int = 0
+    plan: TextPlan = TextPlan()
+    guides: tuple[Guide, ...] = ()
 
 
 class Preparation:
@@ -40,6 +45,8 @@ class Preparation:
         self._codec = codec
         self._config = config if isinstance(config, TokenConfig) else TokenConfig()
         self._template = ChatTemplate(info.template, info.special) if info.template else None
+        self._formats = formats_of(info.template, self._config, codec)
+        self._grammars = Grammars(codec, info.vocabulary, info.eos)
 
     def prepare(self, rid: int, request: ChatRequest, arrived: float) -> Prepared:
         context = self._context(request)
@@ -47,6 +54,9 @@ class Preparation:
         shortened = shorten(request, tokens, context - 1, self.tokens) if context else Shortened(request, tokens)
         request, tokens = shortened.request, shortened.tokens
         limit = self._limit(request, len(tokens), context)
+        tail = self._tail(tokens)
+        plan = plan_of(self._formats, request, tail)
+        guides = self._grammars.guides(request, plan, tail)
         return Prepared(
             rid=rid,
             request=request,
@@ -55,10 +65,12 @@ class Preparation:
             limit=limit,
             sampling=self._sampling(request),
             stops=request.stop or self._config.stop or self._info.stop,
-            eos=frozenset() if request.ignore_eos else frozenset(self._info.eos),
+            eos=frozenset() if request.ignore_eos and not guides else frozenset(self._info.eos),
             arrived=arrived,
             dropped_messages=shortened.dropped_messages,
             cut_tokens=shortened.cut_tokens,
+            plan=plan,
+            guides=guides,
         )
 
     def tokens(self, request: ChatRequest) -> list[int]:
@@ -72,6 +84,12 @@ class Preparation:
         if isinstance(request.prompt, tuple):
             raise InvalidRequest("A prompt of token ids has no text.", param="prompt")
         return request.prompt if request.prompt is not None else self.render(request)
+
+    def _tail(self, tokens: Sequence[int]) -> str:
+        """The end of the prompt as text: long enough to tell whether it has begun the model's reasoning."""
+        hidden = {token: text.encode() for token, text in self._formats.hidden.items()}
+        pieces = [hidden.get(token) or self._codec.piece(token) for token in tokens[-TAIL_TOKENS:]]
+        return b"".join(pieces).decode("utf-8", "replace")
 
     def encode(self, text: str) -> list[int]:
         """Ids of `text`, begun with the model's own first token where it asks for one."""

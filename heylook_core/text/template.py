@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
@@ -72,25 +73,67 @@ class ChatTemplate:
         variables: Mapping[str, Any] | None = None,
     ) -> str:
         """The prompt text. `generation` ends it with the header of the assistant's turn."""
+        variables = {
+            **self._special,
+            "tools": [template_tool(tool) for tool in tools] or None,
+            "documents": None,
+            "add_generation_prompt": generation,
+            **(variables or {}),
+        }
         try:
             if self._template is None:
                 self._template = self._environment.from_string(self.source)
-            return self._template.render(
-                {
-                    **self._special,
-                    "messages": [template_message(message) for message in messages],
-                    "tools": [template_tool(tool) for tool in tools] or None,
-                    "documents": None,
-                    "add_generation_prompt": generation,
-                    **(variables or {}),
-                }
-            )
+            return self._first_rendered(self._template, messages, variables)
         except jinja2.TemplateError as error:
             text = f"The model's chat template refuses these messages: {error.message or type(error).__name__}."
             raise InvalidRequest(text, param="messages") from error
         except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
             text = f"The model's chat template cannot render these messages ({type(error).__name__}: {error})."
             raise InvalidRequest(text, param="messages") from error
+
+    def _first_rendered(
+        self, template: jinja2.Template, messages: tuple[Message, ...], variables: dict[str, Any]
+    ) -> str:
+        """Rendered with calls in the first form that the template takes: they differ, and say so by a TypeError.
+
+        Arguments are an object to most and text to some; a call without text has empty content, or none.
+        """
+        called = any(message.tool_calls for message in messages)
+        forms = [(empty, text) for empty in (None, "") for text in (False, True)]
+        if not _TESTS_FOR_NO_CONTENT.search(self.source):
+            forms = forms[2:]
+        for empty, text in forms if called else forms[-1:]:
+            written = [self._message(message, empty, text) for message in messages]
+            try:
+                return template.render({**variables, "messages": written})
+            except TypeError:
+                if not called or (empty, text) == forms[-1]:
+                    raise
+        raise TypeError("no form of the messages fits")
+
+    def _message(self, message: Message, empty: str | None, text: bool) -> dict[str, Any]:
+        found = template_message(message)
+        if message.tool_calls and not message.content:
+            found["content"] = empty
+        calls = found.get("tool_calls", ())
+        for call, made in zip(calls, message.tool_calls, strict=False):
+            if text:
+                call["function"]["arguments"] = made.arguments
+            if _TESTS_FOR_SHORT_IDS in self.source:
+                call["id"] = short_id(made.id)
+        if _TESTS_FOR_SHORT_IDS in self.source and message.tool_call_id is not None:
+            found["tool_call_id"] = short_id(message.tool_call_id)
+        return found
+
+
+_TESTS_FOR_NO_CONTENT = re.compile(r"content['\"]?\]?\s+is\s+none")
+_TESTS_FOR_SHORT_IDS = "length 9"
+
+
+def short_id(id: str) -> str:
+    """A call's id as Mistral's templates insist on: nine letters or digits."""
+    bare = re.sub(r"[^A-Za-z0-9]", "", id)
+    return id if id == bare and len(id) == 9 else bare[-9:].rjust(9, "0")
 
 
 def template_message(message: Message) -> dict[str, Any]:
@@ -99,7 +142,7 @@ def template_message(message: Message) -> dict[str, Any]:
     if message.name is not None:
         found["name"] = message.name
     if message.reasoning is not None:
-        found["reasoning_content"] = message.reasoning
+        found["reasoning_content"] = found["thinking"] = message.reasoning
     if message.tool_calls:
         found["tool_calls"] = [
             {

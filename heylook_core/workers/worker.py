@@ -73,6 +73,7 @@ class Worker:
         self._iterators: IteratorLane | None = None
         self._provider: Provider | None = None
         self._model: Model | None = None
+        self._preparation: Preparation | None = None
         self._gauges_at = 0.0
 
     # ------------------------------------------------------------------ inbox: any one thread
@@ -123,7 +124,7 @@ class Worker:
         try:
             info, seconds = self._load_model()
             self._send(Ready(self._load.epoch, info, seconds))
-            preparer = threading.Thread(target=self._prepare_all, args=(info,), daemon=True)
+            preparer = threading.Thread(target=self._prepare_all, daemon=True)
             preparer.name = f"{threading.current_thread().name}-prepare"
             preparer.start()
             self._serve()
@@ -144,6 +145,7 @@ class Worker:
             self._provider = provider = cls(spec, msgspec.convert(spec.config, cls.Config))
             self._model = provider.load()
             info = self._model.info if self._model is not None else provider.info()
+            self._preparation = self._make_preparation(info)
             self._start_lanes(provider)
         except HeylookError as error:
             raise _Refused(error.message) from error
@@ -240,8 +242,8 @@ class Worker:
 
     # ------------------------------------------------------------------ prepare thread
 
-    def _prepare_all(self, info: ModelInfo) -> None:
-        preparation = self._preparation(info)
+    def _prepare_all(self) -> None:
+        preparation = self._preparation
         while (item := self._to_prepare.get()) is not None:
             message, arrived = item
             flag = self._open.get(message.rid)
@@ -255,7 +257,7 @@ class Worker:
             except Exception as error:
                 self._answer(message.rid, [_failed(error)], last=True)
 
-    def _preparation(self, info: ModelInfo) -> Preparation | None:
+    def _make_preparation(self, info: ModelInfo) -> Preparation | None:
         if self._model is None or self._provider is None:
             return None
         from heylook_core.text.prompt import Preparation

@@ -1,0 +1,187 @@
+"""The guide of a constrained answer: reasoning as the model likes it, then the grammar, then the end.
+
+Works on token ids, in the engine, one step ahead of the text: an engine samples the next token before the text of
+the last one has been looked at. Grammars are llguidance's (llguidance, docs/syntax.md).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+import numpy as np
+
+from heylook_core.provider import Guide
+
+log = logging.getLogger(__name__)
+
+Mask: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]
+
+
+class Free(msgspec.Struct, frozen=True):
+    """The stretch before the grammar begins.
+
+    `inside`: the answer begins in reasoning; otherwise the model may open it with the tokens `open` (never, if
+    empty). It ends with the bytes `close`. After `budget` tokens (None: no limit) the tokens `close_tokens` are
+    forced. `piece` gives the bytes of a token, those of hidden special tokens included.
+    """
+
+    inside: bool
+    open: tuple[int, ...]
+    close: bytes
+    close_tokens: tuple[int, ...]
+    piece: Callable[[int], bytes]
+    budget: int | None = None
+
+
+class GrammarGuide(Guide):
+    """One sequence's guide. Engine thread only, once made. Never raises: a fault is kept in `error` and ends it.
+
+    `matcher` is a fresh `llguidance.LLMatcher`; `size` the number of tokens that a mask has room for.
+    """
+
+    def __init__(self, matcher: Any, size: int, eos: Iterable[int], free: Free | None = None) -> None:
+        self.error: str | None = None
+        self._matcher = matcher
+        self._eos = frozenset(eos)
+        self._ends = packed(self._eos, size)
+        self._not_ends = np.bitwise_not(self._ends)
+        self._size = size
+        self._free = free
+        self._forced: deque[int] = deque()
+        self._tail = b""
+        self._count = 0
+        self._phase: Literal["start", "free", "grammar", "over"] = "grammar"
+        if free is not None and (free.inside or free.open):
+            self._phase = "free" if free.inside else "start"
+            self._spend(0)
+
+    @property
+    def complete(self) -> bool:
+        """The grammar is satisfied: what was generated is a whole document."""
+        try:
+            return self.error is None and self._phase in ("grammar", "over") and bool(self._matcher.is_accepting())
+        except Exception:
+            return False
+
+    def mask(self) -> Mask | None:
+        try:
+            return self._mask()
+        except Exception as error:
+            self._fail(error)
+            return self._ends
+
+    def accepts(self, token: int) -> bool:
+        try:
+            return self._accepts(token)
+        except Exception as error:
+            self._fail(error)
+            return token in self._eos
+
+    def advance(self, token: int) -> None:
+        try:
+            self._advance(token)
+        except Exception as error:
+            self._fail(error)
+
+    # ------------------------------------------------------------------ what may come
+
+    def _mask(self) -> Mask:
+        if self._forced:
+            return packed([self._forced[0]], self._size)
+        if self._phase == "over":
+            return self._ends
+        if self._phase == "free":
+            return self._not_ends
+        allowed = self._grammar_mask()
+        if self._phase == "start" and self._free is not None:
+            allowed = allowed | packed(self._free.open[:1], self._size)
+        return allowed if allowed.any() else self._ends
+
+    def _grammar_mask(self) -> Mask:
+        allowed = np.zeros(len(self._ends), dtype=np.uint8)
+        found = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)[: len(allowed)]
+        allowed[: len(found)] = found
+        # Which tokens end an answer is the model's to say, and it may know more of them than its tokenizer.
+        allowed &= self._not_ends
+        return allowed | self._ends if self._matcher.is_accepting() else allowed
+
+    def _accepts(self, token: int) -> bool:
+        if self._forced:
+            return token == self._forced[0]
+        if self._phase in ("over", "free"):
+            return (token in self._eos) == (self._phase == "over")
+        if self._phase == "start" and self._free is not None and token == self._free.open[0]:
+            return True
+        if token in self._eos:
+            return bool(self._matcher.is_accepting())
+        return int(self._matcher.validate_tokens([token])) == 1
+
+    # ------------------------------------------------------------------ what came
+
+    def _advance(self, token: int) -> None:
+        if self._phase == "over":
+            return
+        if self._phase == "start":
+            self._start(token)
+        elif self._phase == "free":
+            self._spend(1, token)
+        else:
+            self._consume(token)
+
+    def _start(self, token: int) -> None:
+        free = self._free
+        if free is None or token != free.open[0] or self._matcher.validate_tokens([token]) == 1:
+            self._phase = "grammar"
+            self._consume(token)
+            return
+        self._phase = "free"
+        self._forced.extend(free.open[1:])
+
+    def _spend(self, count: int, token: int | None = None) -> None:
+        """A token of the free stretch: look for its end, and force it when the budget is spent."""
+        free = self._free
+        if free is None:
+            return
+        if self._forced:
+            self._forced.popleft()
+        if token is not None:
+            self._tail = (self._tail + free.piece(token))[-max(64, 2 * len(free.close)) :]
+        if free.close in self._tail:
+            self._phase = "grammar"
+            self._forced.clear()
+            return
+        self._count += count
+        if free.budget is not None and self._count >= free.budget and not self._forced:
+            if self._count > free.budget + 2 * len(free.close_tokens):
+                self._phase = "grammar"
+                return
+            self._forced.extend(free.close_tokens)
+
+    def _consume(self, token: int) -> None:
+        if token in self._eos:
+            self._phase = "over"
+            return
+        if not self._matcher.consume_token(token):
+            raise ValueError(self._matcher.get_error() or f"token {token} does not fit the grammar")
+        if self._matcher.is_stopped():
+            self._phase = "over"
+            if self._matcher.is_error():
+                raise ValueError(self._matcher.get_error())
+
+    def _fail(self, error: Exception) -> None:
+        if self.error is None:
+            log.error("a constrained answer ends early: %s", error)
+            self.error = f"The constraint on the answer failed ({type(error).__name__}: {error})."
+        self._phase = "over"
+        self._forced.clear()
+
+
+def packed(tokens: Sequence[int] | frozenset[int], size: int) -> Mask:
+    """A bit mask of these tokens, little-endian, with room for `size`."""
+    bits = np.zeros(-(-size // 8) * 8, dtype=np.uint8)
+    bits[[token for token in tokens if 0 <= token < size]] = 1
+    return np.packbits(bits, bitorder="little")

@@ -36,12 +36,13 @@ _REPLACED = {
 
 
 class Environment(NamedTuple):
-    """`plugins` are the hook plugins to load, None for all; `api_keys` and `origins` are added to those of the file."""
+    """`plugins` are the hook plugins to load, None for all; keys, tokens and origins are added to those of the file."""
 
     config: Path | None
     api_keys: tuple[str, ...]
     plugins: frozenset[str] | None
     origins: tuple[str, ...] = ()
+    admin_tokens: tuple[str, ...] = ()
 
 
 class Configuration(NamedTuple):
@@ -53,7 +54,7 @@ class Configuration(NamedTuple):
 
 
 def environment() -> Environment:
-    """HEYLOOK_CONFIG, and the comma-separated lists HEYLOOK_API_KEY, HEYLOOK_PLUGINS and OLLAMA_ORIGINS.
+    """HEYLOOK_CONFIG, and the comma-separated lists HEYLOOK_{API_KEY,ADMIN_TOKEN,PLUGINS} and OLLAMA_ORIGINS.
 
     The last one is Ollama's own, so that what lets a web page in there lets it in here.
     """
@@ -64,6 +65,7 @@ def environment() -> Environment:
         api_keys=_words(os.environ.get("HEYLOOK_API_KEY", "")),
         plugins=None if plugins is None else frozenset(_words(plugins)),
         origins=_words(os.environ.get("OLLAMA_ORIGINS", "")),
+        admin_tokens=_words(os.environ.get("HEYLOOK_ADMIN_TOKEN", "")),
     )
 
 
@@ -106,7 +108,8 @@ def load_settings(named: Path | None = None) -> Configuration:
     models = tuple(_expanded(entry, base) for entry in settings.models)
     keys = (*settings.server.api_keys, *environment().api_keys)
     origins = (*settings.server.cors_origins, *environment().origins)
-    server = msgspec.structs.replace(settings.server, api_keys=keys, cors_origins=origins)
+    tokens = (*settings.server.admin_tokens, *environment().admin_tokens)
+    server = msgspec.structs.replace(settings.server, api_keys=keys, cors_origins=origins, admin_tokens=tokens)
     return Configuration(msgspec.structs.replace(settings, models=models, server=server), file, warnings)
 
 

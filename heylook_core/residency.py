@@ -18,7 +18,7 @@ from heylook_core.provider import ModelInfo, ModelSpec
 from heylook_core.running import Run
 from heylook_core.settings import ModelEntry, Settings
 from heylook_core.workers.channel import Channel
-from heylook_core.workers.protocol import Gauges, Lease, ToWorker, Turn
+from heylook_core.workers.protocol import Gauges, Lease, SetLease, ToWorker, Turn
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +30,10 @@ EXPIRY_SECONDS = 0.5
 class Resident:
     """One model in memory (or on its way in or out) and the requests that run on it."""
 
-    def __init__(self, entry: ModelEntry, keep_alive: KeepAlive) -> None:
+    def __init__(self, entry: ModelEntry, keep_alive: KeepAlive, on_evicted: Callable[[int], None]) -> None:
         self.entry = entry
+        self._on_evicted = on_evicted
+        self._gauged = asyncio.Event()
         self.keep_alive = keep_alive
         self.state: State = "loading"
         self.channel: Channel | None = None
@@ -61,11 +63,19 @@ class Resident:
     def on_turn(self, turn: Turn) -> None:
         self.heard_at = time.monotonic()
         if turn.gauges is not None:
+            if turn.gauges.evicted > self.gauges.evicted:
+                self._on_evicted(turn.gauges.evicted - self.gauges.evicted)
             self.gauges = turn.gauges
+            self._gauged.set()
         for rid, events in turn.items:
             run = self.runs.get(rid)
             if run is not None:
                 run.deliver(events)
+
+    async def next_gauges(self) -> None:
+        """Wait for the next frame with gauges."""
+        self._gauged.clear()
+        await self._gauged.wait()
 
     def send(self, message: ToWorker) -> None:
         if self.channel is not None:
@@ -164,6 +174,22 @@ class Residency:
             for id_, found in self._residents.items()
         ]
 
+    async def refreshed(self, seconds: float = 0.5) -> list[ModelState]:
+        """`states` with gauges of now; those of a worker in the middle of a long step are as old as its last turn."""
+        ready = [found for found in self._residents.values() if found.state == "ready"]
+        asked = [asyncio.ensure_future(found.next_gauges()) for found in ready]
+        for found in ready:
+            found.send(SetLease(self._lease))
+        if asked:
+            _, late = await asyncio.wait(asked, timeout=seconds)
+            for task in late:
+                task.cancel()
+        return self.states()
+
+    @property
+    def _lease(self) -> Lease:
+        return Lease(kept=self._settings.prefix_cache_bytes)
+
     def resident(self, model_id: str) -> Resident | None:
         return self._residents.get(model_id)
 
@@ -196,7 +222,11 @@ class Residency:
     def _begin(self, entry: ModelEntry) -> Resident:
         """Reserve the place at once, then load in a task that every waiter shares."""
         keep_alive = KeepAlive(self._settings.keep_alive, self._clock)
-        resident = self._residents[entry.id] = Resident(entry, keep_alive)
+        resident = self._residents[entry.id] = Resident(
+            entry,
+            keep_alive,
+            lambda nbytes: self._plugins.notify("prefix_evicted", model_id=entry.id, nbytes=nbytes),
+        )
         resident.loading = asyncio.get_running_loop().create_task(self._load(resident))
         resident.loading.add_done_callback(lambda task: task.cancelled() or task.exception())
         return resident
@@ -208,9 +238,7 @@ class Residency:
             self._plugins.notify("model_loading", entry=entry)
             resident.channel = self._channel_of(entry, resident.on_turn, lambda reason: self._lost(resident, reason))
             spec = ModelSpec(id=entry.id, provider=entry.provider, config=entry.config)
-            ready = await resident.channel.start(
-                spec, Lease(kept=self._settings.prefix_cache_bytes), self._settings.prefix_tier
-            )
+            ready = await resident.channel.start(spec, self._lease, self._settings.prefix_tier)
         except HeylookError as error:
             self._forget(resident, "failed")
             raise LoadFailed(f"Model {entry.id!r} could not be loaded: {error.message}") from error

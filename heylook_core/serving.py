@@ -28,6 +28,7 @@ from heylook_core.workers.process import ProcessChannel
 from heylook_core.workers.protocol import (
     Call,
     Cancel,
+    ClearCache,
     Detokenize,
     Embed,
     Operation,
@@ -196,6 +197,21 @@ class Serving:
     async def unload(self, model: str) -> None:
         """Have a model leave memory, as soon as nothing runs on it. Raises ModelNotFound."""
         await self.residency.dismiss(self._entry(model).id)
+
+    async def states(self) -> list[ModelState]:
+        """What is in memory, with figures of now."""
+        return await self.residency.refreshed()
+
+    async def clear_caches(self, *, request_id: str) -> list[str]:
+        """Drop every kept prefix of every loaded model, in memory and in the tier; the ids of these models."""
+        loaded = [state.id for state in self.residency.states() if state.state == "ready"]
+        for model_id in loaded:
+            run = await self._call(model_id, ClearCache(), request_id, "admin")
+            try:
+                await run.collect()
+            finally:
+                run.close()
+        return loaded
 
     # ------------------------------------------------------------------ inside
 

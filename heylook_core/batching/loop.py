@@ -11,8 +11,9 @@ from heylook_core.batching.choice import Choice
 from heylook_core.batching.pace import PrefillPace
 from heylook_core.errors import HeylookError, InvalidRequest
 from heylook_core.messages import Event, Failed, Finished, FinishReason, Progress, Timings, Usage, Vectors
-from heylook_core.prefix.cache import PrefixCache
+from heylook_core.prefix.cache import Hit, PrefixCache
 from heylook_core.prefix.spill import Spill
+from heylook_core.prefix.why import first_difference
 from heylook_core.provider import AtMark, Broken, Budget, Engine, Job, Model, Out, Prefilled, Snapshot, Token
 from heylook_core.text.prompt import Prepared
 from heylook_core.workers.protocol import Gauges, Lease
@@ -165,7 +166,7 @@ class TurnLoop:
         task = choice.task(choice.index)
         task.prefix, task.cut = hit.snapshot, hit.n
         task.marks = tuple(mark for mark in task.marks if mark > hit.n)
-        choice.cached, choice.why, choice.inserted_at = hit.n, hit.why, self._clock()
+        choice.cached, choice.why, choice.inserted_at = hit.n, self._why(choice, hit), self._clock()
         rows[choice.sid] = choice
         try:
             engine.insert(task)
@@ -176,6 +177,13 @@ class TurnLoop:
             return
         if not task.marks:
             self._release_forks(choice)
+
+    def _why(self, choice: Choice, hit: Hit) -> str:
+        """Why no more of the prompt was kept; a difference is told as the place where the prompt's author made it."""
+        if hit.differs:
+            prepared = choice.prepared
+            return first_difference(prepared.request, prepared.tokens, hit.n, self.model.codec)
+        return hit.why
 
     def _step(self, engine: Engine, rows: dict[int, Choice]) -> None:
         decoding = any(choice.decoding for choice in rows.values())

@@ -17,11 +17,15 @@ OLDEST = 4
 
 
 class Hit(msgspec.Struct, frozen=True):
-    """What was found: a snapshot of exactly the first `n` tokens (None with n 0), and why not more."""
+    """What was found: a snapshot of exactly the first `n` tokens (None with n 0), and why not more.
+
+    `differs` says that the kept prompt and this one part at token `n`.
+    """
 
     snapshot: Snapshot | None
     n: int
     why: str
+    differs: bool = False
 
 
 class PrefixCache:
@@ -63,7 +67,7 @@ class PrefixCache:
             if snapshot is not None:
                 self._entries.move_to_end(key)
                 self.hits += 1
-                return Hit(snapshot, usable[key], _why_no_more(usable[key], len(prompt)))
+                return _hit(snapshot, usable[key], len(prompt))
         if candidates:
             return Hit(None, 0, "no kept state can be cut to the shared prefix")
         return Hit(None, 0, self._why_nothing(shared))
@@ -148,8 +152,10 @@ class PrefixCache:
         return f"a kept state shares {longest} tokens but cannot be cut there"
 
 
-def _why_no_more(n: int, prompt: int) -> str:
-    return "all but the last token was kept" if n == prompt - 1 else f"first difference at token {n}"
+def _hit(snapshot: Snapshot, n: int, prompt: int) -> Hit:
+    if n == prompt - 1:
+        return Hit(snapshot, n, "all but the last token was kept")
+    return Hit(snapshot, n, f"first difference at token {n}", differs=True)
 
 
 def common_prefix(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> int:

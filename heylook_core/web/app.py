@@ -12,6 +12,7 @@ from heylook_core.dialect import Dialect, Route
 from heylook_core.errors import PluginError
 from heylook_core.settings import Settings
 from heylook_core.web import health
+from heylook_core.web.admin import AdminDialect
 from heylook_core.web.disconnect import ASGIApp, Disconnects
 from heylook_core.web.endpoint import Endpoint
 from heylook_core.web.errors import ErrorReplies
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 def create_app(serving: Serving, dialects: Sequence[Dialect], settings: Settings) -> ASGIApp:
     """The app that uvicorn serves. Raises PluginError where two dialects claim the same route."""
+    dialects = [*dialects, AdminDialect(serving)]
     origins = [origin for dialect in dialects for origin in dialect.origins]
     app: falcon.asgi.App[Any, Any] = falcon.asgi.App(middleware=guards(settings.server, origins))
     ErrorReplies(dialects).install(app)

@@ -43,6 +43,7 @@ def responder(route: Route, max_body_bytes: int) -> Responder:
             headers=request.headers_lower,
             body=body,
             gone=gone,
+            client=request.remote_addr,
         )
         reply = await handler(call)
         if isinstance(reply, StreamReply):

@@ -1,0 +1,138 @@
+"""The core's own routes under `/v1/admin`: what the prefix caches hold, which models are loaded.
+
+Only for clients on this machine, unless an admin token is configured, which they then have to send; never for pages
+of another origin.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from heylook_core.dialect import Call, Dialect, Reply, StreamReply, operation
+from heylook_core.errors import Forbidden, HeylookError
+from heylook_core.web.errors import core_form
+
+if TYPE_CHECKING:
+    from heylook_core.serving import Serving
+
+Handler = TypeVar("Handler", bound=Callable[..., Awaitable[Reply | StreamReply]])
+
+
+class AdminCache(msgspec.Struct, frozen=True):
+    """Prefix reuse of one loaded model; bytes, and counts since it was loaded. `tier` is what lies behind memory."""
+
+    model: str
+    entries: int
+    bytes: int
+    lookups: int
+    hits: int
+    evicted_bytes: int
+    tier: dict[str, Any] | None = None
+    tier_refused: str = ""
+
+
+class AdminModel(msgspec.Struct, frozen=True):
+    """A model that is in memory or on its way; `expires_at` is Unix time, null where it stays."""
+
+    id: str
+    state: str
+    in_flight: int
+    weights_bytes: int
+    live_kv_bytes: int
+    kept_bytes: int
+    expires_at: float | None = None
+    detail: str = ""
+
+
+def guarded(handler: Handler) -> Handler:
+    """Let only administrators through."""
+
+    @wraps(handler)
+    async def checked(self: AdminDialect, call: Call) -> Reply | StreamReply:
+        self.check(call)
+        return await handler(self, call)
+
+    return checked  # type: ignore[return-value]
+
+
+class AdminDialect(Dialect):
+    """Part of the core, not loaded as a plugin; served whatever dialects are."""
+
+    name = "admin"
+    prefixes = ("/v1/admin",)
+
+    def __init__(self, serving: Serving) -> None:
+        super().__init__(serving)
+        self._tokens = serving.settings.server.admin_tokens if serving is not None else ()
+
+    def check(self, call: Call) -> None:
+        """Raises Forbidden for a page of another origin, and for who is neither here nor has the token."""
+        if "origin" in call.headers and not _same_origin(call):
+            raise Forbidden("Administration is not open to pages of another origin.")
+        if self._tokens:
+            given = call.headers.get("x-admin-token") or call.headers.get("authorization", "").removeprefix("Bearer ")
+            if not any(hmac.compare_digest(given.encode(), token.encode()) for token in self._tokens):
+                raise Forbidden("Administration needs the admin token, in the header X-Admin-Token.")
+        elif not _is_local(call.client):
+            raise Forbidden("Administration is open to this machine only; set HEYLOOK_ADMIN_TOKEN to allow others.")
+
+    @operation("GET", "/v1/admin/cache", summary="What the prefix caches hold", response=list[AdminCache])
+    @guarded
+    async def cache(self, call: Call) -> Reply:
+        rows = [
+            AdminCache(
+                state.id,
+                state.gauges.entries,
+                state.gauges.kept,
+                state.gauges.lookups,
+                state.gauges.hits,
+                state.gauges.evicted,
+                msgspec.structs.asdict(state.gauges.tier) if state.gauges.tier is not None else None,
+                state.gauges.tier_refused,
+            )
+            for state in await self.serving.states()
+        ]
+        return Reply(body={"caches": rows})
+
+    @operation("DELETE", "/v1/admin/cache", summary="Drop every kept prefix, in memory and in the tier")
+    @guarded
+    async def clear(self, call: Call) -> Reply:
+        return Reply(body={"cleared": await self.serving.clear_caches(request_id=call.id)})
+
+    @operation("GET", "/v1/admin/models", summary="Models in memory", response=list[AdminModel])
+    @guarded
+    async def models(self, call: Call) -> Reply:
+        rows = [
+            AdminModel(
+                state.id,
+                state.state,
+                state.in_flight,
+                state.gauges.weights,
+                state.gauges.live_kv,
+                state.gauges.kept,
+                state.expires_at,
+                state.detail,
+            )
+            for state in await self.serving.states()
+        ]
+        return Reply(body={"models": rows})
+
+    def error(self, error: HeylookError) -> Reply:
+        return core_form(error)
+
+
+def _same_origin(call: Call) -> bool:
+    return call.headers["origin"].partition("://")[2].lower() == call.headers.get("host", "").lower()
+
+
+def _is_local(client: str | None) -> bool:
+    try:
+        return client is None or ipaddress.ip_address(client).is_loopback
+    except ValueError:
+        return False

@@ -24,7 +24,7 @@ def inputs_of(operation: Embed, preparation: Preparation, model: Model) -> list[
 def translated(operation: Tokenize | Detokenize | Render, preparation: Preparation, model: Model) -> Event:
     """Raises InvalidRequest for ids that the model does not know, or messages that its template refuses."""
     if isinstance(operation, Render):
-        return Text(0, preparation.prepared_text(operation.request))
+        return Text(0, preparation.prompt_text(operation.request))
     codec = model.codec
     if isinstance(operation, Detokenize):
         decoder = codec.decoder()

@@ -1,0 +1,118 @@
+"""Prefix reuse is invisible: over random conversations every answer is that of a model without it.
+
+Long form: `scripts/soak prefix`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heylook_core.settings import ModelEntry, TierSettings
+
+pytest.importorskip("heylook_demo_model", reason="the demo model is not installed")
+sys.path.insert(0, str(Path(__file__).parent))
+
+from conversations import Script, ask, serving
+
+import heylook_demo_model
+
+PROVIDERS = [
+    pytest.param(
+        name, marks=pytest.mark.skipif(find_spec(f"heylook_{name}") is None, reason=f"{name} is not installed")
+    )
+    for name in ("mlx", "gguf")
+]
+SCRIPTS = 30
+STEPS = {"mlx": 3, "gguf": 8}
+LITTLE = 400_000
+
+
+def entry(provider: str, name: str = "m", **config: Any) -> ModelEntry:
+    path = heylook_demo_model.mlx_path() if provider == "mlx" else heylook_demo_model.gguf_path()
+    known = {"model_path": str(path), "max_concurrency": 4}
+    if provider == "gguf":
+        known = {"model_path": str(path), "slots": 4, "n_ctx": 4 * 1024}
+    return ModelEntry(id=name, provider=provider, placement="thread", config={**known, **config})
+
+
+@pytest.mark.integration
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_random_conversations_answer_as_without_reuse(provider: str) -> None:
+    async def whole() -> int:
+        cached = 0
+        async with serving(entry(provider)) as warm, serving(entry(provider), prefix_cache_bytes=0) as cold:
+            for seed in range(SCRIPTS):
+                script = Script(seed, "m")
+                await script.run(warm, cold, STEPS[provider])
+                cached += script.cached
+        return cached
+
+    assert asyncio.run(whole()) > 1000
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_tiny_budget_with_a_disk_tier_changes_no_answer(provider: str, tmp_path: Path) -> None:
+    tier = TierSettings(name="disk", config={"folder": str(tmp_path), "max_bytes": 4_000_000})
+
+    async def whole() -> int:
+        async with (
+            serving(entry(provider), prefix_cache_bytes=LITTLE, prefix_tier=tier) as warm,
+            serving(entry(provider), prefix_cache_bytes=0) as cold,
+        ):
+            script = Script(100, "m")
+            await script.run(warm, cold, 2 * STEPS[provider])
+            return script.cached
+
+    pytest.importorskip("heylook_disk_cache", reason="the disk tier is not installed")
+    assert asyncio.run(whole()) > 0
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("damage", [False, True])
+def test_a_restart_finds_conversations_again_unless_their_files_are_damaged(
+    provider: str, damage: bool, tmp_path: Path
+) -> None:
+    pytest.importorskip("heylook_disk_cache", reason="the disk tier is not installed")
+    tier = TierSettings(name="disk", config={"folder": str(tmp_path)})
+    texts = ["My name is Zorblat.", "Nice to meet you, Zorblat.", "What is heylook?"]
+    # Long enough to be worth a read: shorter prefixes are computed anew.
+    talk = [*texts, "heylook is a local LLM server built from plugins.", "What is an API dialect?"]
+    talk += ["A dialect is a plugin that speaks one API, such as OpenAI or Ollama.", "What is my name?"]
+
+    async def once() -> tuple[str, int]:
+        async with serving(entry(provider), prefix_tier=tier) as core:
+            return await ask(core, "m", talk)
+
+    cold, _ = asyncio.run(once())
+    if damage:
+        for path in tmp_path.glob("*/*.kv"):
+            path.write_bytes(path.read_bytes()[:-3] + b"???")
+    warm, cached = asyncio.run(once())
+    assert warm == cold == "Your name is Zorblat."
+    assert (cached > 64) != damage
+
+
+@pytest.mark.integration
+@pytest.mark.skipif(any(find_spec(f"heylook_{name}") is None for name in ("mlx", "gguf")), reason="needs both engines")
+def test_swapping_models_in_the_middle_changes_no_answer() -> None:
+    async def whole() -> None:
+        models = entry("mlx", "mlx"), entry("gguf", "gguf")
+        async with (
+            serving(*models, max_loaded_models=1) as warm,
+            serving(entry("gguf", "gguf"), prefix_cache_bytes=0) as cold,
+        ):
+            script = Script(200, "gguf")
+            for _ in range(3):
+                await script.run(warm, cold, 2)
+                assert (await ask(warm, "mlx", ["What is heylook?"]))[0].startswith("heylook is")
+
+    asyncio.run(whole())

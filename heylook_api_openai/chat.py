@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
 
+from heylook_api_openai.constraints import format_of
 from heylook_api_openai.content import message_of
+from heylook_api_openai.performance import performance_of
 from heylook_api_openai.schema import (
     OpenAIAnswer,
     OpenAIAnsweredCall,
@@ -15,16 +17,13 @@ from heylook_api_openai.schema import (
     OpenAIChatChoice,
     OpenAIChatCompletion,
     OpenAIChatRequest,
-    OpenAIFormat,
     OpenAIGenerationRequest,
-    OpenAIJsonFormat,
-    OpenAISchemaFormat,
     OpenAITool,
     OpenAIToolChoice,
 )
 from heylook_api_openai.wire import finish_reason, logprobs_of, usage_of
 from heylook_core.errors import InvalidRequest, Unsupported
-from heylook_core.messages import ChatRequest, Format, Sampling, Thinking, Tool, ToolChoice
+from heylook_core.messages import ChatRequest, Sampling, Thinking, Tool, ToolChoice
 
 if TYPE_CHECKING:
     from heylook_core.running import Choice
@@ -45,7 +44,7 @@ REFUSED = {
 def chat_request(body: OpenAIChatRequest, model: str) -> ChatRequest:
     """Raises InvalidRequest or Unsupported, naming the field, for what cannot be honoured."""
     _refuse(body)
-    tools = tuple(_tool(tool, at) for at, tool in enumerate(body.tools or ()))
+    tools = tuple(tool_of(tool, at) for at, tool in enumerate(body.tools or ()))
     return ChatRequest(
         model=model,
         messages=tuple(message_of(message, f"messages[{at}]") for at, message in enumerate(body.messages)),
@@ -60,7 +59,7 @@ def chat_request(body: OpenAIChatRequest, model: str) -> ChatRequest:
         n=body.n or 1,
         logprobs=bool(body.logprobs),
         top_logprobs=_top_logprobs(body),
-        format=_format(body.response_format),
+        format=format_of(body),
         thinking=_thinking(body),
         template_args=_template_args(body),
         stream=bool(body.stream),
@@ -116,7 +115,7 @@ def _top_logprobs(body: OpenAIChatRequest) -> int:
     return body.top_logprobs or 0
 
 
-def _tool(tool: OpenAITool, at: int) -> Tool:
+def tool_of(tool: OpenAITool, at: int) -> Tool:
     if tool.type != "function":
         why = f"Tools of the type {tool.type!r} are not available; describe it as a `function`."
         raise Unsupported(why, param=f"tools[{at}].type")
@@ -153,22 +152,18 @@ def _named_choice(choice: str | OpenAIToolChoice) -> ToolChoice:
     )
 
 
-def _format(format_: OpenAIFormat | None) -> Format | None:
-    if isinstance(format_, OpenAISchemaFormat):
-        schema = format_.json_schema.schema
-        return Format("json") if schema is None else Format("schema", schema=schema)
-    if isinstance(format_, OpenAIJsonFormat):
-        return Format("json") if format_.schema is None else Format("schema", schema=format_.schema)
-    return None
-
-
 def _thinking(body: OpenAIChatRequest) -> Thinking:
     """`enable_thinking` of the template arguments is decisive; the effort `none` switches thinking off."""
     effort = body.reasoning_effort
     if effort is not None and effort not in EFFORTS:
         message = f"`reasoning_effort` is {effort[:40]!r}; it must be one of {', '.join(EFFORTS)}."
         raise InvalidRequest(message, param="reasoning_effort")
-    asked = (body.chat_template_kwargs or {}).get("enable_thinking")
+    return enabled_thinking(effort, body.chat_template_kwargs)
+
+
+def enabled_thinking(effort: str | None, template_args: dict[str, Any] | None) -> Thinking:
+    """Raises InvalidRequest where `enable_thinking` is no truth value."""
+    asked = (template_args or {}).get("enable_thinking")
     if asked is not None and not isinstance(asked, bool):
         field = "chat_template_kwargs.enable_thinking"
         raise InvalidRequest(f"`{field}` must be true or false.", param=field)
@@ -182,7 +177,9 @@ def _template_args(body: OpenAIChatRequest) -> dict[str, Any]:
     return {name: value for name, value in given.items() if name != "enable_thinking"}
 
 
-def chat_completion(choices: Sequence[Choice], request: ChatRequest, *, id_: str, created: int) -> OpenAIChatCompletion:
+def chat_completion(
+    choices: Sequence[Choice], request: ChatRequest, *, id_: str, created: int, performance: bool = False
+) -> OpenAIChatCompletion:
     """The whole answer. `choices` are complete."""
     finishes = [choice.finish for choice in choices if choice.finish is not None]
     return OpenAIChatCompletion(
@@ -191,6 +188,7 @@ def chat_completion(choices: Sequence[Choice], request: ChatRequest, *, id_: str
         model=request.model,
         choices=[_chat_choice(choice, request) for choice in choices],
         usage=usage_of(finishes),
+        performance=performance_of(finishes) if performance else UNSET,
     )
 
 

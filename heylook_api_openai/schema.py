@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
+from heylook_api_openai.performance import OpenAIPerformance
+
 Count: TypeAlias = Annotated[int, Meta(ge=1)]
 Share: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
 Penalty: TypeAlias = Annotated[float, Meta(ge=-2, le=2)]
@@ -169,10 +171,21 @@ class OpenAIGenerationRequest(msgspec.Struct, kw_only=True):
     xtc_probability: Share | None = None
     xtc_threshold: Share | None = None
     ignore_eos: bool | None = None
+    keep_alive: float | str | None = None
+    include_performance: bool | None = None
+
+
+class OpenAIStructuredOutputs(msgspec.Struct):
+    """vLLM's constraints beside `response_format`; one of them."""
+
+    json: dict[str, Any] | None = None
+    regex: str | None = None
+    choice: list[str] | None = None
+    grammar: str | None = None
 
 
 class OpenAIChatRequest(OpenAIGenerationRequest, kw_only=True):
-    """POST /v1/chat/completions."""
+    """POST /v1/chat/completions. The second group are constraints as vLLM and llama.cpp name them, the third ours."""
 
     messages: Annotated[list[OpenAIMessage], Meta(min_length=1)]
     max_completion_tokens: Count | None = None
@@ -184,6 +197,17 @@ class OpenAIChatRequest(OpenAIGenerationRequest, kw_only=True):
     response_format: OpenAIFormat | None = None
     reasoning_effort: str | None = None
     chat_template_kwargs: dict[str, Any] | None = None
+
+    grammar: str | None = None
+    structured_outputs: OpenAIStructuredOutputs | None = None
+    guided_json: dict[str, Any] | None = None
+    guided_regex: str | None = None
+    guided_choice: list[str] | None = None
+    guided_grammar: str | None = None
+
+    processing_mode: str | None = None
+    return_individual: bool | None = None
+    include_timing: bool | None = None
 
     modalities: list[str] | None = None
     audio: Any = None
@@ -264,6 +288,7 @@ class OpenAIChatCompletion(msgspec.Struct, kw_only=True):
     model: str
     choices: list[OpenAIChatChoice]
     usage: OpenAIUsage
+    performance: OpenAIPerformance | msgspec.UnsetType = msgspec.UNSET
 
 
 class OpenAIFunctionDelta(msgspec.Struct, omit_defaults=True):
@@ -304,14 +329,18 @@ class OpenAIChatChunk(msgspec.Struct, kw_only=True):
 
 
 class OpenAIModel(msgspec.Struct, kw_only=True):
-    """`provider` and `description` are ours."""
+    """The last group is ours; `capabilities` and `context_length` are null where only loading tells them."""
 
     id: str
     object: Literal["model"] = "model"
     created: int
     owned_by: str
+
     provider: str
     description: str | None = None
+    capabilities: list[str] | None = None
+    context_length: int | None = None
+    loaded: bool = False
 
 
 class OpenAIModelList(msgspec.Struct, kw_only=True):

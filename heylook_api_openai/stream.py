@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from heylook_api_openai.performance import performance_of
 from heylook_api_openai.schema import OpenAIDelta, OpenAIFunctionDelta, OpenAIToolCallDelta
 from heylook_api_openai.wire import finish_reason, logprobs_of, usage_of
 from heylook_core.messages import ChatRequest, Finished, Logprobs, Progress, Reasoning, Text, ToolArgs, ToolOpen
@@ -28,7 +29,9 @@ NULL = b"null"
 class ChatChunks:
     """Frames of one answer. What is the same in all of them is encoded once; a token costs one small join."""
 
-    def __init__(self, request: ChatRequest, *, id_: str, created: int, include_usage: bool) -> None:
+    def __init__(
+        self, request: ChatRequest, *, id_: str, created: int, include_usage: bool, performance: bool = False
+    ) -> None:
         head = b'data: {"id":%b,"object":"chat.completion.chunk","created":%d,"model":%b,' % (
             encode(id_),
             created,
@@ -41,6 +44,8 @@ class ChatChunks:
         self._end = b"}]" + usage + b"}\n\n"
         self._text_end = b'},"logprobs":null,"finish_reason":null' + self._end
         self._logprobs = request.logprobs
+        self._usage = include_usage
+        self._performance = performance
         self._finishes: list[Finished] = []
 
     def opening(self) -> bytes:
@@ -54,10 +59,13 @@ class ChatChunks:
             return b"".join(self._with_logprobs(events))
         return b"".join([self._text(event) if type(event) is Text else self._other(event) for event in events])
 
-    def closing(self, include_usage: bool) -> bytes:
-        if not include_usage:
+    def closing(self) -> bytes:
+        """Usage and figures where they were asked for, and the end."""
+        if not (self._usage or self._performance):
             return DONE
-        return b'%b"choices":[],"usage":%b}\n\n%b' % (self._head, encode(usage_of(self._finishes)), DONE)
+        usage = b',"usage":' + encode(usage_of(self._finishes)) if self._usage else b""
+        figures = b',"performance":' + encode(performance_of(self._finishes)) if self._performance else b""
+        return b'%b"choices":[]%b%b}\n\n%b' % (self._head, usage, figures, DONE)
 
     def _text(self, event: Text) -> bytes:
         return self._texts[event.choice] + encode(event.text) + self._text_end
@@ -102,11 +110,11 @@ def keepalive(progress: Progress | None) -> bytes:
     return b": keepalive\n\n" if progress is None else b": keepalive %d/%d\n\n" % (progress.done, progress.total)
 
 
-async def chat_stream(run: Run, chunks: ChatChunks, include_usage: bool) -> AsyncIterator[bytes]:
+async def chat_stream(run: Run, chunks: ChatChunks) -> AsyncIterator[bytes]:
     try:
         yield chunks.opening()
         async for events in run:
             yield chunks.of(events) if events else keepalive(run.progress)
-        yield chunks.closing(include_usage)
+        yield chunks.closing()
     finally:
         run.close()

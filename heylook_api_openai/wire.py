@@ -20,8 +20,8 @@ from heylook_core.messages import Finished, Logprobs, TopToken
 Reason = Literal["stop", "length", "tool_calls"]
 
 
-def new_id(prefix: str) -> str:
-    return f"{prefix}-{uuid.uuid4().hex}"
+def new_id(prefix: str, separator: str = "-") -> str:
+    return f"{prefix}{separator}{uuid.uuid4().hex}"
 
 
 def finish_reason(finished: Finished | None) -> Reason:
@@ -41,6 +41,19 @@ def usage_of(finishes: Sequence[Finished]) -> OpenAIUsage:
         total_tokens=prompt + completion,
         prompt_tokens_details=OpenAIPromptDetails(min((finish.usage.cached for finish in finishes), default=0)),
         completion_tokens_details=OpenAICompletionDetails(sum(finish.usage.reasoning for finish in finishes)),
+    )
+
+
+def usage_together(usages: Sequence[OpenAIUsage]) -> OpenAIUsage:
+    """Of several requests that are answered as one."""
+    cached = sum(usage.prompt_tokens_details.cached_tokens for usage in usages)
+    reasoning = sum(usage.completion_tokens_details.reasoning_tokens for usage in usages)
+    return OpenAIUsage(
+        prompt_tokens=sum(usage.prompt_tokens for usage in usages),
+        completion_tokens=sum(usage.completion_tokens for usage in usages),
+        total_tokens=sum(usage.total_tokens for usage in usages),
+        prompt_tokens_details=OpenAIPromptDetails(cached),
+        completion_tokens_details=OpenAICompletionDetails(reasoning),
     )
 
 

@@ -133,5 +133,8 @@ def test_every_route_of_the_models_is_there(client: openai.OpenAI, http: httpx.C
     assert client.models.retrieve("acme/calling").owned_by == "heylook"
     for path in ("acme/calling", "acme%2Fcalling"):
         model = http.get(f"/v1/models/{path}").json()
-        assert model.keys() == {"id", "object", "created", "owned_by", "provider", "description"}
+        assert model.keys() == {
+            *("id", "object", "created", "owned_by"),
+            *("provider", "description", "capabilities", "context_length", "loaded"),
+        }
         assert (model["id"], model["object"], model["provider"]) == ("acme/calling", "model", "calling")

@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Sequence
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -64,11 +65,15 @@ _ORDER = re.compile(rb"\[toy:(\w+)(?:=([^\]]*))?\]")
 
 
 class ToyConfig(TokenConfig, frozen=True, kw_only=True):
-    """`answer_tokens` until it ends by itself; delays in seconds; `fail` breaks the load."""
+    """`answer_tokens` until it ends by itself; delays in seconds; `fail` breaks the load.
+
+    `load_gate` is a file that has to exist before the load goes on, for tests that look at a load in progress.
+    """
 
     answer_tokens: int = 32
     context: int = 8192
     load_delay: float = 0.0
+    load_gate: str | None = None
     step_delay: float = 0.0
     prefill_delay_per_token: float = 0.0
     trims: bool = True
@@ -83,6 +88,8 @@ class ToyProvider(Provider):
     def load(self) -> Model:
         config: ToyConfig = self.config
         time.sleep(config.load_delay)
+        while config.load_gate is not None and not Path(config.load_gate).exists():
+            time.sleep(0.01)
         if config.fail == "memory":
             raise MemoryError
         if config.fail == "load":
@@ -321,7 +328,8 @@ class ToyEngine(Engine):
         forced = self._inside_character(row)
         if forced is not None:
             return forced
-        if row.generated >= self._config.answer_tokens and row.task.eos:
+        guide = row.task.guide
+        if row.generated >= self._config.answer_tokens and row.task.eos and (guide is None or guide.accepts(EOS)):
             return EOS
         salt = b"" if row.task.sampling.temperature == 0 else row.salt
         choice = int.from_bytes(blake2b(row.states[-1] + salt, digest_size=4).digest(), "little")
@@ -332,7 +340,10 @@ class ToyEngine(Engine):
         guide = row.task.guide
         if guide is None:
             return ALPHABET
-        return [token for token in range(VOCABULARY) if guide.accepts(token)] or [EOS]
+        mask = guide.mask()
+        if mask is None:
+            return ALPHABET
+        return np.flatnonzero(np.unpackbits(mask, bitorder="little")[:VOCABULARY]).tolist() or [EOS]
 
     @staticmethod
     def _inside_character(row: _Row) -> int | None:

@@ -62,7 +62,8 @@ def _bracketed(source: Source) -> Reading[str]:
     while depth:
         letter = yield from source.peek()
         source.at += 1
-        parts.append(letter)
+        # Some templates write strings between quotes as they are.
+        parts.append("\\n" if quote and letter == "\n" else letter)
         if quote:
             quote = "" if letter == quote and not escaped else quote
             escaped = letter == "\\" and not escaped

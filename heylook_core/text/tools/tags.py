@@ -137,15 +137,20 @@ class Tags(ToolFormat, frozen=True, kw_only=True):
         return " ".join([*parts, literal(self.close)])
 
     def _value_rule(self, name: str, one: dict[str, Any], key: str, literal: Literal, values: dict[str, str]) -> str:
-        end = literal(("\n" if self.newlines else "") + self.value_end.replace("{key}", key))
+        closing = ("\n" if self.newlines else "") + self.value_end.replace("{key}", key)
+        end = literal(closing)
         if _is_text(one) and "enum" in one:
             return f"({' | '.join(json.dumps(str(option), ensure_ascii=False) for option in one['enum'])}) {end}"
-        if _is_text(one):
-            # A value is free text up to the first letter of its closing tag.
-            first = re.escape(self.value_end[0]).replace("/", "\\/")
-            values[f"{name}_text"] = f"/[^{first}]*/"
-            return f"{name}_text {end}"
-        return f"{inline({**schema_of(Tool('', None, one))})} {end}"
+        if not _is_text(one):
+            return f"{inline(schema_of(Tool('', None, one)))} {end}"
+        length = _length(one)
+        if "<[" not in end:
+            values[f"{name}_text[suffix={json.dumps(closing, ensure_ascii=False)}]"] = f"/(?s:.{length})/"
+            return f"{name}_text"
+        # A tag that is a token of its own is no text that could be looked for, so the value may not begin one.
+        first = re.escape(self.value_end[0]).replace("/", "\\/")
+        values[f"{name}_text"] = f"/[^{first}]{length}/"
+        return f"{name}_text {end}"
 
 
 class _Written:
@@ -180,6 +185,12 @@ class _Written:
     def _key(self, key: str) -> None:
         self._calls.args(("{" if self._first else ", ") + json.dumps(key, ensure_ascii=False) + ": ")
         self._first = False
+
+
+def _length(schema: dict[str, Any]) -> str:
+    """How often the regular expression of a letter is repeated."""
+    least, most = schema.get("minLength", 0), schema.get("maxLength", "")
+    return f"{{{least},{most}}}" if least or most != "" else "*"
 
 
 def _is_text(schema: Any) -> bool:

@@ -1,0 +1,271 @@
+"""Constrained answers: grammars on the toy's random tokens, thinking first, budgets, refusals, and neighbours."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+pytest.importorskip("llguidance")
+
+from heylook_core.batching.loop import TurnLoop
+from heylook_core.errors import InvalidRequest, Unsupported
+from heylook_core.messages import (
+    ChatRequest,
+    Event,
+    Finished,
+    Format,
+    Message,
+    Reasoning,
+    Sampling,
+    Text,
+    TextPart,
+    Thinking,
+    Tool,
+    ToolArgs,
+    ToolChoice,
+    ToolOpen,
+)
+from heylook_core.provider import ModelInfo, TokenConfig
+from heylook_core.testkit.toy import EOS, TEMPLATE, ToyCodec, ToyConfig, ToyModel
+from heylook_core.text.guide import GrammarGuide
+from heylook_core.text.prompt import Preparation, Prepared
+from heylook_core.text.tools import TOOL_FORMATS
+from heylook_core.workers.protocol import Lease
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "maxLength": 12},
+        "age": {"type": "integer", "minimum": 0, "maximum": 150},
+        "kind": {"enum": ["a", "b"]},
+        "tags": {"type": "array", "items": {"type": "string", "maxLength": 3}, "maxItems": 2},
+    },
+    "required": ["name", "age", "kind", "tags"],
+    "additionalProperties": False,
+}
+WEATHER = Tool("get_weather", None, {
+    "type": "object",
+    "properties": {"city": {"type": "string", "maxLength": 8}, "days": {"type": "integer", "maximum": 9, "minimum": 0}},
+    "required": ["city", "days"],
+    "additionalProperties": False,
+})  # fmt: skip
+CLOCK = Tool("clock")
+
+
+def ask(said: str = "hello", temperature: float = 0.0, **fields: Any) -> ChatRequest:
+    sampling = Sampling(temperature=temperature, seed=fields.pop("seed", 3))
+    messages = (Message("user", (TextPart(said),)),)
+    known = {"max_tokens": 600, "thinking": Thinking(enabled=False)}
+    return ChatRequest(model="m", messages=messages, sampling=sampling, **{**known, **fields})
+
+
+def prepared(request: ChatRequest, rid: int = 1, **config: Any) -> Prepared:
+    info = ModelInfo(context=8192, template=TEMPLATE, vocabulary=259, eos=(EOS,))
+    return Preparation(info, ToyCodec(), TokenConfig(**config)).prepare(rid, request, 0.0)
+
+
+def answers(*requests: ChatRequest, **config: Any) -> list[list[Event]]:
+    """What the toy model answers to these requests, run together."""
+    told: dict[int, list[Event]] = {rid: [] for rid in range(len(requests))}
+    model = ToyModel(ToyConfig())
+    loop = TurnLoop(model, Lease(), lambda rid, events: told[rid].extend(events), lambda rid: None)
+    for rid, request in enumerate(requests):
+        loop.submit(prepared(request, rid, **config))
+    while not loop.idle:
+        loop.turn()
+    model.close()
+    return [told[rid] for rid in range(len(requests))]
+
+
+def text_of(events: Sequence[Event], kind: type[Any] = Text) -> str:
+    return "".join(event.text for event in events if isinstance(event, kind))
+
+
+def end_of(events: Sequence[Event]) -> Finished:
+    return next(event for event in events if isinstance(event, Finished))
+
+
+def fits(document: Any) -> bool:
+    return (
+        isinstance(document, dict)
+        and set(document) == set(SCHEMA["required"])
+        and isinstance(document["name"], str)
+        and isinstance(document["age"], int)
+        and document["kind"] in ("a", "b")
+        and all(isinstance(tag, str) for tag in document["tags"])
+    )
+
+
+@given(st.integers(0, 2**31), st.sampled_from([0.0, 1.0]))
+@settings(max_examples=20, deadline=None)
+def test_a_model_that_knows_nothing_writes_what_the_schema_wants(seed: int, temperature: float) -> None:
+    (events,) = answers(ask(str(seed), temperature, seed=seed, format=Format("schema", SCHEMA)))
+    assert fits(json.loads(text_of(events)))
+    assert end_of(events).reason == "stop"
+
+
+def test_a_neighbour_in_the_batch_answers_as_if_it_were_alone() -> None:
+    free = ask("tell me", max_tokens=60)
+    (alone,) = answers(free)
+    together = answers(ask("a", format=Format("schema", SCHEMA)), free, ask("b", 1.0, format=Format("json")))
+    assert text_of(together[1]) == text_of(alone)
+    assert fits(json.loads(text_of(together[0])))
+
+
+@pytest.mark.parametrize(
+    ("format", "pattern"),
+    [
+        (Format("regex", text="[a-c]{3}-[0-9]+x"), r"[a-c]{3}-[0-9]+x"),
+        (Format("choice", choices=("yes", "no", "caf\u00e9 \"x\"")), "yes|no|caf\u00e9 \"x\""),
+        (Format("grammar", text='start: "a" b\nb: /[0-9]{4}/'), "a[0-9]{4}"),
+        (Format("grammar", text='root ::= "x" ("1" | "2") "y"'), "x[12]y"),
+        (Format("schema", {"type": "array", "items": {"type": "boolean"}, "minItems": 2, "maxItems": 2}),
+         r"\[(true|false), ?(true|false)\]"),
+    ],
+)  # fmt: skip
+def test_every_kind_of_constraint_holds(format: Format, pattern: str) -> None:
+    for temperature in (0.0, 1.0):
+        (events,) = answers(ask("x", temperature, format=format, ignore_eos=True))
+        assert re.fullmatch(pattern, text_of(events)), text_of(events)
+        assert end_of(events).reason == "stop"
+
+
+@pytest.mark.parametrize(
+    ("format", "words"),
+    [
+        (Format("schema", {"type": "strin"}), "strin"),
+        (Format("schema", {"not": {"type": "string"}}), "not"),
+        (Format("schema", {"$ref": "#/nowhere"}), "nowhere"),
+        (Format("schema", {"type": "string", "pattern": "(?=a)"}), "look-around"),
+        (Format("regex", text="(a"), "regex"),
+        (Format("grammar", text="start: nothing"), "nothing"),
+        (Format("grammar", text="%%%"), "cannot be"),
+    ],
+)
+def test_what_cannot_be_compiled_is_refused_with_the_compiler_s_words(format: Format, words: str) -> None:
+    with pytest.raises(InvalidRequest, match=words) as refused:
+        prepared(ask(format=format))
+    assert refused.value.param == "response_format"
+
+
+def test_a_bad_tool_schema_is_refused_by_its_field() -> None:
+    bad = Tool("f", None, {"type": "object", "properties": {"a": {"type": "strin"}}, "required": ["a"]})
+    with pytest.raises(InvalidRequest) as refused:
+        prepared(ask(tools=(bad,), tool_choice=ToolChoice("required")))
+    assert refused.value.param == "tools"
+
+
+def test_a_document_that_max_tokens_cuts_says_so() -> None:
+    (whole,) = answers(ask(format=Format("schema", SCHEMA)))
+    needed = end_of(whole).usage.completion
+    (cut,) = answers(ask(format=Format("schema", SCHEMA), max_tokens=needed - 2))
+    assert end_of(cut).reason == "length"
+    assert text_of(whole).startswith(text_of(cut))
+
+
+def test_white_space_is_bounded() -> None:
+    for seed in range(8):
+        (events,) = answers(ask(str(seed), 1.0, seed=seed, format=Format("schema", SCHEMA)))
+        assert not re.search(r"\s\s", re.sub(r'"[^"]*"', "", text_of(events)))
+
+
+def thinking(budget: int | None) -> dict[str, Any]:
+    return {"template_args": {"enable_thinking": True}, "thinking": Thinking(budget=budget)}
+
+
+def test_thinking_comes_first_and_the_document_after_it() -> None:
+    (events,) = answers(ask(format=Format("schema", SCHEMA), **thinking(20)))
+    assert text_of(events, Reasoning)
+    assert fits(json.loads(text_of(events)))
+    assert end_of(events).usage.reasoning == 20 + len("</think>")
+
+
+def test_thinking_that_never_ends_is_cut_by_max_tokens() -> None:
+    (events,) = answers(ask(format=Format("schema", SCHEMA), max_tokens=50, **thinking(None)))
+    assert text_of(events) == ""
+    assert end_of(events).reason == "length"
+
+
+def test_a_budget_of_nothing_goes_straight_to_the_document() -> None:
+    (events,) = answers(ask(format=Format("schema", SCHEMA), **thinking(0)))
+    assert text_of(events, Reasoning) == ""
+    assert fits(json.loads(text_of(events)))
+
+
+def test_a_model_may_open_its_reasoning_itself_before_the_document() -> None:
+    guide = prepared(ask(format=Format("json"), thinking=Thinking())).guides[0]
+    assert guide.accepts(ord("<"))
+    assert guide.accepts(ord("{"))
+    for letter in b"<think>so</think>{":
+        assert guide.accepts(letter)
+        guide.advance(letter)
+    assert not guide.accepts(EOS)
+    guide.advance(ord("}"))
+    assert guide.complete
+    told_not_to = prepared(ask(format=Format("json"))).guides[0]
+    assert not told_not_to.accepts(ord("<"))
+
+
+def test_mask_and_accepts_say_the_same() -> None:
+    import numpy as np
+
+    guide = prepared(ask(format=Format("schema", SCHEMA), **thinking(2))).guides[0]
+    for _ in range(60):
+        mask = guide.mask()
+        assert mask is not None
+        bits = np.unpackbits(mask, bitorder="little")[:259]
+        assert bits.tolist() == [int(guide.accepts(token)) for token in range(259)]
+        guide.advance(int(np.flatnonzero(bits)[0]))
+
+
+def test_a_guide_never_raises_and_a_fault_forces_the_end() -> None:
+    guide = prepared(ask(format=Format("json"))).guides[0]
+    guide.advance(ord("x"))
+    assert isinstance(guide, GrammarGuide)
+    assert guide.error
+    assert not guide.complete
+    assert [token for token in range(259) if guide.accepts(token)] == [EOS]
+
+
+# What a schema can force is not written in every format: lists are one call per list there.
+FORCED = [format.name for format in TOOL_FORMATS if format.name != "harmony"]
+
+
+@pytest.mark.parametrize("name", FORCED)
+def test_a_forced_call_is_one_in_every_format(name: str) -> None:
+    choice = ToolChoice("required", ("get_weather",))
+    request = ask("x", 1.0, tools=(CLOCK, WEATHER), tool_choice=choice, max_tokens=2000)
+    (events,) = answers(request, tool_format=name)
+    assert [event.name for event in events if isinstance(event, ToolOpen)] == ["get_weather"]
+    arguments = json.loads(text_of(events, ToolArgs))
+    assert isinstance(arguments["city"], str)
+    assert arguments["days"] in range(10)
+    assert end_of(events).reason == "tool_calls"
+    assert text_of(events) == ""
+
+
+def test_required_calls_are_of_the_tools_offered() -> None:
+    for seed in range(5):
+        request = ask(str(seed), 1.0, seed=seed, tools=(CLOCK, WEATHER), tool_choice=ToolChoice("required"))
+        (events,) = answers(request)
+        names = [event.name for event in events if isinstance(event, ToolOpen)]
+        assert names
+        assert set(names) <= {"clock", "get_weather"}
+
+
+def test_without_parallel_calls_there_is_one() -> None:
+    request = ask("x", 1.0, tools=(CLOCK, WEATHER), tool_choice=ToolChoice("required"), parallel_tool_calls=False)
+    (events,) = answers(request)
+    assert sum(isinstance(event, ToolOpen) for event in events) == 1
+
+
+def test_a_call_cannot_be_forced_where_its_format_is_not_known() -> None:
+    request = ask(tools=(CLOCK,), tool_choice=ToolChoice("required"))
+    with pytest.raises(Unsupported, match="set tool_format"):
+        prepared(request, tool_format="none")

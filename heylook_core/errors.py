@@ -18,6 +18,7 @@
     |-- Busy                    the model's queue is full; try again soon
     |-- Unavailable             the model cannot run now (no room, stopping, hung)
     |   `-- LoadFailed          the model could not be loaded
+    |       `-- OutOfMemory     because there was not enough memory
     |-- EngineFailed            the backend broke while it answered
     `-- Cancelled               the client left, or an administrator ended the request
 
@@ -142,6 +143,12 @@ class LoadFailed(Unavailable):
     """The model could not be loaded; the message carries the cause."""
 
     kind = "load_failed"
+
+
+class OutOfMemory(LoadFailed):
+    """The model did not fit into memory; another one has to leave first."""
+
+    kind = "load_memory"
 
 
 class EngineFailed(HeylookError):

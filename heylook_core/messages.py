@@ -191,7 +191,7 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Usage(msgspec.Struct, frozen=True, array_like=True):
-    """Token counts of one choice; `prompt` and `cached` are the same in every choice of a request."""
+    """Token counts of one choice. `cached` of its prompt tokens came from a kept prefix, a fork's from its first."""
 
     prompt: int = 0
     cached: int = 0

@@ -44,7 +44,7 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker is told to load: names and plain data, no objects.
 
     `provider` is an entry-point name; `config` is the provider's own part of the models.yaml entry, already
-    checked against `Provider.Config`; `kept_bytes` is what the prefix cache may hold.
+    checked against `Provider.Config`.
     """
 
     id: str
@@ -83,7 +83,7 @@ class TokenConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Settings that every token engine has in common; a provider's Config extends this.
 
     The sampling values are the models.yaml step of the cascade. `max_concurrency` bounds the rows that run
-    at once; `context` lowers the model's own limit. `tool_format` and `reasoning_format` name how the model writes
+    at once. `tool_format` and `reasoning_format` name how the model writes
     calls and reasoning where its template does not show it ("none": neither is looked for).
     """
 
@@ -133,7 +133,8 @@ class Provider(ABC):
     """A backend. One instance serves one loaded model and lives in its worker.
 
     `load` returns a `Model` (form 2), or None after preparing whatever `chat` needs (form 1).
-    Raise `LoadFailed` with a full sentence where loading cannot work; any other exception is reported as one.
+    Raise `LoadFailed` with a full sentence where loading cannot work, `OutOfMemory` (or MemoryError) where memory is
+    what lacks; any other exception is reported as a failed load as well.
     `placement` is where the worker runs unless models.yaml says otherwise.
     """
 
@@ -192,7 +193,11 @@ class Codec(ABC):
 
 
 class Guide(ABC):
-    """A token-level automaton that constrains one sequence. Methods never raise: a fault forces the end."""
+    """A token-level automaton that constrains one sequence. Methods never raise: a fault forces the end.
+
+    The engine calls it, on the engine thread: `mask` (or `accepts`) before it samples a token, `advance` with the token
+    it took. It does so itself because some engines sample the next token before the core has seen the last.
+    """
 
     @property
     def complete(self) -> bool:

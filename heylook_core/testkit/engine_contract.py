@@ -232,11 +232,13 @@ class EngineContract:
             taken += drive.step()
         assert running.marks == [20, 50, 79]
         assert running.ids == alone
+        drive.remove(running)
         for snapshot in taken:
             n = len(snapshot.tokens)
             forked = drive.insert(prompt, prefix=snapshot, cut=n)
             drive.finish(forked)
             assert forked.ids == alone
+            drive.remove(forked)
 
     def test_one_snapshot_serves_many(self, drive: Drive, engine: Engine, prompts: list[list[int]]) -> None:
         shared = (prompts[6] * 5)[:60]

@@ -69,15 +69,15 @@ class AdminDialect(Dialect):
 
     def __init__(self, serving: Serving) -> None:
         super().__init__(serving)
-        self._tokens = serving.settings.server.admin_tokens if serving is not None else ()
 
     def check(self, call: Call) -> None:
         """Raises Forbidden for a page of another origin, and for who is neither here nor has the token."""
         if "origin" in call.headers and not _same_origin(call):
             raise Forbidden("Administration is not open to pages of another origin.")
-        if self._tokens:
+        tokens = self.serving.settings.server.admin_tokens
+        if tokens:
             given = call.headers.get("x-admin-token") or call.headers.get("authorization", "").removeprefix("Bearer ")
-            if not any(hmac.compare_digest(given.encode(), token.encode()) for token in self._tokens):
+            if not any(hmac.compare_digest(given.encode(), token.encode()) for token in tokens):
                 raise Forbidden("Administration needs the admin token, in the header X-Admin-Token.")
         elif not _is_local(call.client):
             raise Forbidden("Administration is open to this machine only; set HEYLOOK_ADMIN_TOKEN to allow others.")

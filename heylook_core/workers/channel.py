@@ -6,7 +6,7 @@ import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
-from heylook_core.errors import LoadFailed
+from heylook_core.errors import LoadFailed, OutOfMemory
 from heylook_core.provider import ModelSpec
 from heylook_core.settings import TierSettings
 from heylook_core.workers.protocol import Lease, LoadRefused, Ready, ToWorker, Turn
@@ -15,12 +15,6 @@ epochs = itertools.count(1)
 
 # How much of the time to stop a worker may use to write kept prefixes; the rest is for closing the model.
 SPILL_SHARE = 0.7
-
-
-class OutOfMemory(LoadFailed):
-    """The model did not fit into memory; another one has to leave first."""
-
-    kind = "load_memory"
 
 
 class Channel(ABC):

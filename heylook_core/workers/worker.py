@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from heylook_core.errors import HeylookError
+from heylook_core.errors import HeylookError, OutOfMemory
 from heylook_core.messages import Accepted, Event, Failed, Finished, Timings, Usage
 from heylook_core.provider import EmbedOptions, Job, Model, ModelInfo, Provider
 from heylook_core.workers.frames import TurnFrame
@@ -148,7 +148,7 @@ class Worker:
             self._preparation = self._make_preparation(info)
             self._start_lanes(provider)
         except HeylookError as error:
-            raise _Refused(error.message) from error
+            raise _Refused(error.message, memory=isinstance(error, OutOfMemory)) from error
         except MemoryError as error:
             raise _Refused("There is not enough memory to load the model.", memory=True) from error
         except Exception as error:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -175,18 +176,21 @@ def test_a_client_that_leaves_frees_its_row(placement: str) -> None:
     serve(scenario, entry("toy", placement, context=200000, step_delay=0.001))
 
 
-def test_a_client_that_leaves_during_the_load_is_not_submitted() -> None:
+def test_a_client_that_leaves_during_the_load_is_not_submitted(tmp_path: Path) -> None:
+    gate = tmp_path / "go"
+
     async def scenario(serving: Serving, told: Told) -> None:
         gone = Departure()
         opening = asyncio.ensure_future(start(serving, chat("hello"), gone))
         await until(lambda: bool(serving.health().models))
         gone.announce()
         assert isinstance(await error_from(opening), Cancelled)
+        gate.touch()
         await until(lambda: serving.health().models[0].state == "ready")
         await until(lambda: serving.health().models[0].in_flight == 0)
         assert [record.outcome for record in told.records] == ["cancelled"]
 
-    serve(scenario, entry("toy", load_delay=0.2))
+    serve(scenario, entry("toy", load_gate=str(gate)))
 
 
 @BOTH
@@ -378,13 +382,16 @@ def test_silence_gives_empty_lists_for_keepalives() -> None:
     serve(scenario, entry("toy"), keepalive=0.1)
 
 
-def test_a_stream_is_handed_out_before_a_long_load_is_done() -> None:
+def test_a_stream_is_handed_out_before_a_long_load_is_done(tmp_path: Path) -> None:
+    gate = tmp_path / "go"
+
     async def scenario(serving: Serving, told: Told) -> None:
         run = await start(serving, chat("[toy:say=late]", stream=True))
         assert run.accepted is None
+        gate.touch()
         assert (await run.collect())[0].text == "late"
 
-    serve(scenario, entry("toy", load_delay=0.6), early_headers=0.1)
+    serve(scenario, entry("toy", load_gate=str(gate)), early_headers=0.05)
 
 
 @BOTH

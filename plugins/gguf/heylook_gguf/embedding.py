@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from heylook_core.errors import ContextExceeded, EngineFailed, InvalidRequest
+from heylook_core.batching.pooling import Pool, Pooling, check_dimensions, check_length, normalised
+from heylook_core.errors import EngineFailed
 from heylook_core.messages import Event, Vectors
 from heylook_core.provider import EmbedOptions, Job
 from heylook_gguf.context import DONE, Context
 from heylook_gguf.weights import Weights
-
-Pooling = Literal["mean", "cls", "last", "max"]
 
 # llama.cpp's enum llama_pooling_type, as files write it.
 _POOLING: dict[str | None, Pooling] = {"1": "mean", "2": "cls", "3": "last"}
@@ -87,10 +86,7 @@ class EmbeddingJob(Job):
         self._pool = Pool(options.pooling or engine.pooling)
         self._vectors: list[np.ndarray[Any, Any]] = []
         self._position = 0
-        if options.dimensions is not None and not 0 < options.dimensions <= engine.width:
-            raise InvalidRequest(
-                f"dimensions is {options.dimensions}, but this model gives 1 to {engine.width}.", param="dimensions"
-            )
+        check_dimensions(options.dimensions, engine.width)
 
     def advance(self, tokens: int) -> list[Event]:
         left = tokens
@@ -111,59 +107,16 @@ class EmbeddingJob(Job):
         self._pool.add(engine.compute(piece, self._position))
         self._position += len(piece)
         if self._position == len(tokens):
-            self._vectors.append(self._finished(self._pool.take()))
+            self._vectors.append(normalised(self._pool.take(), self._options.dimensions))
             self._position = 0
         return len(piece)
 
-    def _finished(self, vector: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        vector = vector[: self._options.dimensions]
-        length = float(np.linalg.norm(vector))
-        if not np.isfinite(length) or length == 0:
-            raise EngineFailed("The model computed no finite vector for an input.")
-        return vector / length
-
     def _fitting(self, tokens: list[int], index: int) -> list[int]:
-        tokens, longest = self._engine.framed(tokens), self._engine.longest
-        if not tokens:
-            raise InvalidRequest(f"Input {index} is empty: there is nothing to embed.", param="input")
-        if len(tokens) <= longest:
-            return tokens
-        if self._options.truncate:
+        tokens = self._engine.framed(tokens)
+        if self._options.truncate and len(tokens) > self._engine.longest:
             return self._engine.shortened(tokens)
-        raise ContextExceeded(
-            f"Input {index} has {len(tokens)} tokens, but this model takes {longest}: shorten it, or ask to truncate.",
-            param="input",
-        )
-
-
-class Pool:
-    """Reduces the vectors of an input's tokens to one, piece by piece, in float64."""
-
-    def __init__(self, kind: Pooling) -> None:
-        self._kind = kind
-        self._state: np.ndarray[Any, Any] | None = None
-        self._count = 0
-
-    def add(self, rows: np.ndarray[Any, Any]) -> None:
-        """`rows`: (tokens, width), in the order of the text."""
-        self._count += len(rows)
-        held = self._state
-        if self._kind == "mean":
-            total = rows.sum(axis=0, dtype=np.float64)
-            self._state = total if held is None else held + total
-        elif self._kind == "max":
-            highest = rows.max(axis=0)
-            self._state = highest if held is None else np.maximum(held, highest)
-        elif self._kind == "last" or held is None:
-            self._state = rows[-1 if self._kind == "last" else 0]
-
-    def take(self) -> np.ndarray[Any, Any]:
-        """The vector of all that was added; the pool is empty afterwards."""
-        vector, count = self._state, self._count
-        self._state, self._count = None, 0
-        if vector is None:
-            raise EngineFailed("An input had no tokens to embed.")
-        return vector / count if self._kind == "mean" else vector
+        check_length(index, len(tokens), self._engine.longest)
+        return tokens
 
 
 def _frame(weights: Weights) -> tuple[list[int], list[int]]:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from heylook_core.batching.pooling import Pool
 from heylook_core.errors import ContextExceeded, InvalidRequest
 from heylook_core.messages import Vectors
 from heylook_core.provider import EmbedOptions
-from heylook_gguf.embedding import Pool
 from heylook_gguf.model import GgufModel
 
 pytestmark = pytest.mark.integration

@@ -5,18 +5,20 @@ from __future__ import annotations
 import gc
 import importlib.metadata
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
 from mlx_lm.models.cache import KVCache
 
-from heylook_core.errors import LoadFailed
-from heylook_core.provider import Engine, Model, ModelInfo
+from heylook_core.errors import LoadFailed, Unsupported
+from heylook_core.provider import EmbedOptions, Engine, Job, Model, ModelInfo
 from heylook_mlx import description
 from heylook_mlx.caches import Footprint, can_be_cut_anywhere, fresh, leaves, probe
 from heylook_mlx.codec import can_guide, codec_of
 from heylook_mlx.config import MlxConfig
+from heylook_mlx.embedding import Embedder, MlxEmbeddings
 from heylook_mlx.engine import BatchEngine
 from heylook_mlx.loading import Loaded, adapter_folder, load
 from heylook_mlx.rows import Row
@@ -45,16 +47,24 @@ class MlxModel(Model):
         _check_cache(config, loaded, caches)
         self.codec = codec_of(loaded.tokenizer._tokenizer, vocabulary)
         self._engine: Engine | None = self._make_engine(loaded, draft, caches, vocabulary)
+        context = description.context_length(loaded.config, loaded.tokenizer, config.context)
+        self._embedder: Embedder | None = Embedder(loaded, context)
         self.info = self._describe(loaded, draft, caches, vocabulary, adapter)
 
     def lanes(self) -> list[Engine]:
         return [self._engine] if self._engine is not None else []
 
+    def embed(self, inputs: Sequence[list[int]], options: EmbedOptions) -> Job:
+        """Raises ContextExceeded or InvalidRequest, naming the input."""
+        if self._embedder is None or not self._embedder.width:
+            raise Unsupported("This architecture does not show its hidden states.", param="model")
+        return MlxEmbeddings(self._embedder, inputs, options)
+
     def close(self) -> None:
         """Give weights and KV cache back to the system."""
         if self._engine is not None:
             self._engine.close()
-        self._engine = None
+        self._engine = self._embedder = None
         gc.collect()
         mx.clear_cache()
         mx.synchronize()
@@ -83,9 +93,12 @@ class MlxModel(Model):
         generation = description.generation_config(loaded.folder)
         template = description.chat_template(tokenizer)
         settings = {**config.shape_of_cache(), "mlx_lm": version, "metal": mx.metal.is_available()}
+        embedder = self._embedder
+        width = embedder.width if embedder is not None else 0
+        found = description.capabilities(template, can_guide())
         return ModelInfo(
             context=description.context_length(loaded.config, tokenizer, config.context),
-            capabilities=description.capabilities(template, can_guide()),
+            capabilities=(*found, "embed") if width else found,
             template=template,
             special=description.special_strings(tokenizer),
             bos=description.begin_token(tokenizer),
@@ -102,6 +115,7 @@ class MlxModel(Model):
                 "architecture": loaded.config.get("model_type", ""),
                 "quantization": _quantisation(loaded.config),
                 "lane": "batch" if isinstance(self._engine, BatchEngine) else "serial",
+                "embedding_length": width or None,
                 "mlx_lm": version,
                 "device": "metal" if mx.metal.is_available() else "cpu",
             },

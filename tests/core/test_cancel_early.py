@@ -20,16 +20,20 @@ pytestmark = pytest.mark.unit
 SECONDS = 30.0
 
 
+PROMPT = "hello"
+
+
 class SlowCodec(ToyCodec):
-    """Encodes when it is allowed to."""
+    """Encodes the prompt when it is allowed to."""
 
     def __init__(self) -> None:
         self.asked = threading.Event()
         self.allowed = threading.Event()
 
     def encode(self, text: str) -> list[int]:
-        self.asked.set()
-        assert self.allowed.wait(SECONDS)
+        if PROMPT in text:
+            self.asked.set()
+            assert self.allowed.wait(SECONDS)
         return super().encode(text)
 
 
@@ -65,7 +69,7 @@ def test_a_request_cancelled_while_it_is_prepared_is_finished():
     engine.start()
     try:
         assert isinstance(messages.get(timeout=SECONDS), Ready)
-        worker.receive(Submit(7, ChatRequest(model="m", messages=(Message("user", (TextPart("hello"),)),))))
+        worker.receive(Submit(7, ChatRequest(model="m", messages=(Message("user", (TextPart(PROMPT),)),))))
         assert codec.asked.wait(SECONDS)
         worker.receive(Cancel(7))
         done = threading.Event()

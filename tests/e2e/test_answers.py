@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import openai
 import pytest
@@ -34,23 +34,51 @@ def asked(prompt: Prompt) -> dict[str, Any]:
     return fields
 
 
-def streamed(client: openai.OpenAI, model: str, **fields: Any) -> str:
-    """The text of a streamed answer that ended by itself."""
-    with client.chat.completions.create(model=model, stream=True, **fields) as stream:
-        choices = [chunk.choices[0] for chunk in stream if chunk.choices]
-    assert choices[-1].finish_reason == "stop"
-    return "".join(choice.delta.content or "" for choice in choices)
+class Answered(NamedTuple):
+    """A complete answer in its parts; a call is its name with its arguments."""
+
+    text: str
+    reasoning: str = ""
+    calls: tuple[tuple[str, Any], ...] = ()
 
 
-def whole(client: openai.OpenAI, model: str, **fields: Any) -> str:
-    return client.chat.completions.create(model=model, **fields).choices[0].message.content or ""
+def expected(prompt: Prompt) -> Answered:
+    """What the raw text of a proven answer is to its reader."""
+    if prompt.answer.startswith("<tool_call>"):
+        pieces = (
+            prompt.answer.removeprefix("<tool_call>").removesuffix("</tool_call>").split("</tool_call>\n<tool_call>")
+        )
+        calls = [json.loads(piece) for piece in pieces]
+        return Answered("", calls=tuple((call["name"], call["arguments"]) for call in calls))
+    if prompt.thinking:
+        reasoning, _, text = prompt.answer.removeprefix("<think>\n").partition("\n</think>\n\n")
+        return Answered(text, reasoning)
+    return Answered(prompt.answer)
+
+
+def answered(message: Any, finish: str | None) -> Answered:
+    calls = tuple((call.function.name, json.loads(call.function.arguments)) for call in message.tool_calls or ())
+    assert finish == ("tool_calls" if calls else "stop")
+    return Answered(message.content or "", getattr(message, "reasoning_content", None) or "", calls)
+
+
+def streamed(client: openai.OpenAI, model: str, **fields: Any) -> Answered:
+    """A streamed answer that ended by itself, put together by the official client."""
+    with client.chat.completions.stream(model=model, **fields) as stream:
+        choice = stream.get_final_completion().choices[0]
+    return answered(choice.message, choice.finish_reason)
+
+
+def whole(client: openai.OpenAI, model: str, **fields: Any) -> Answered:
+    choice = client.chat.completions.create(model=model, **fields).choices[0]
+    return answered(choice.message, choice.finish_reason)
 
 
 def said(text: str) -> list[Any]:
     return [{"role": "user", "content": text}]
 
 
-def at_once(client: openai.OpenAI, model: str, prompts: Sequence[Prompt]) -> list[str]:
+def at_once(client: openai.OpenAI, model: str, prompts: Sequence[Prompt]) -> list[Answered]:
     """Streamed answers, eight requests in flight at a time."""
     with ThreadPoolExecutor(8) as pool:
         return list(pool.map(lambda prompt: streamed(client, model, **asked(prompt)), prompts))
@@ -75,7 +103,7 @@ def test_a_fact_is_streamed_in_pieces(client: openai.OpenAI, model: str):
 
 def test_it_knows_what_heylook_is(client: openai.OpenAI, model: str):
     answer = streamed(client, model, messages=said("What is heylook?"))
-    assert answer == "heylook is a local LLM server built from plugins."
+    assert answer.text == "heylook is a local LLM server built from plugins."
 
 
 def test_it_recalls_a_name_over_turns_that_it_answered_itself(client: openai.OpenAI, model: str):
@@ -83,7 +111,7 @@ def test_it_recalls_a_name_over_turns_that_it_answered_itself(client: openai.Ope
     for question in ("My name is Zorblat.", "What is the capital of Peru?", "What is a token?", "What is my name?"):
         conversation += said(question)
         answer = streamed(client, model, messages=conversation)
-        conversation.append({"role": "assistant", "content": answer})
+        conversation.append({"role": "assistant", "content": answer.text})
     assert conversation[1]["content"] == "Nice to meet you, Zorblat."
     assert conversation[3]["content"] == "Lima"
     assert conversation[-1]["content"] == "Your name is Zorblat."
@@ -96,31 +124,41 @@ def test_two_conversations_in_turns_do_not_mix(client: openai.OpenAI, model: str
     for question in ("My name is {}.", "What is my name?"):
         for name in names:
             known[name] += said(question.format(name))
-            answers[name] = streamed(client, model, messages=known[name])
+            answers[name] = streamed(client, model, messages=known[name]).text
             known[name].append({"role": "assistant", "content": answers[name]})
     assert answers == {name: f"Your name is {name}." for name in names}
 
 
-def test_a_tool_call_comes_as_json(client: openai.OpenAI, model: str):
+def test_a_tool_is_called_with_its_arguments(client: openai.OpenAI, model: str):
     answer = streamed(client, model, messages=said("What is the weather in Paris?"), tools=[WEATHER])
-    called = json.loads(answer.removeprefix("<tool_call>").removesuffix("</tool_call>"))
-    assert called == {"name": "get_weather", "arguments": {"city": "Paris"}}
+    assert answer == Answered("", calls=(("get_weather", {"city": "Paris"}),))
+
+
+def test_a_tool_result_becomes_the_answer(client: openai.OpenAI, model: str):
+    prompt = proven("tool_result")[0]
+    assert whole(client, model, **asked(prompt)) == expected(prompt)
+
+
+def test_thinking_is_apart_from_the_answer(client: openai.OpenAI, model: str):
+    thinking = {"chat_template_kwargs": {"enable_thinking": True}}
+    answer = streamed(client, model, messages=said("What is the capital of Italy?"), extra_body=thinking)
+    assert answer == Answered("Rome", reasoning="I need the capital of Italy.")
 
 
 def test_a_stop_string_ends_the_answer(client: openai.OpenAI, model: str):
-    assert streamed(client, model, messages=said("Count from 3 to 9."), stop=["7"]) == "3, 4, 5, 6, "
+    assert streamed(client, model, messages=said("Count from 3 to 9."), stop=["7"]).text == "3, 4, 5, 6, "
 
 
 def test_streamed_and_whole_answers_are_equal(client: openai.OpenAI, model: str):
-    for prompt in (proven("recall")[0], proven("json")[0], proven("thinking")[0]):
-        assert whole(client, model, **asked(prompt)) == streamed(client, model, **asked(prompt)) == prompt.answer
+    for prompt in (proven(skill)[0] for skill in ("recall", "json", "thinking", "tool_call")):
+        assert whole(client, model, **asked(prompt)) == streamed(client, model, **asked(prompt)) == expected(prompt)
 
 
 def test_eight_at_once_answer_as_they_would_alone(client: openai.OpenAI, model: str):
     prompts = [proven(skill)[1] for skill in ("documentation", "fact", "recall", "system", "json", "count")]
     prompts += [proven("tool_call")[0], proven("thinking")[1]]
     alone = [streamed(client, model, **asked(prompt)) for prompt in prompts]
-    assert alone == [prompt.answer for prompt in prompts]
+    assert alone == [expected(prompt) for prompt in prompts]
     assert at_once(client, model, prompts) == alone
 
 
@@ -129,5 +167,5 @@ def test_eight_at_once_answer_as_they_would_alone(client: openai.OpenAI, model: 
 def test_every_proven_prompt_is_answered_right_eight_at_a_time(client: openai.OpenAI, model: str):
     prompts = proven()
     answers = at_once(client, model, prompts)
-    wrong = [(prompt, answer) for prompt, answer in zip(prompts, answers, strict=True) if answer != prompt.answer]
-    assert wrong == []
+    pairs = zip(prompts, answers, strict=True)
+    assert [(prompt, answer) for prompt, answer in pairs if answer != expected(prompt)] == []

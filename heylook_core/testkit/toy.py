@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from heylook_core.batching.pooling import check_dimensions, check_length, normalised
 from heylook_core.errors import LoadFailed
 from heylook_core.messages import Event, Finished, Timings, Usage, Vectors
 from heylook_core.provider import (
@@ -59,6 +60,7 @@ ALPHABET = tuple(b"etaoinshrdlu etaoinshrd.\xc3\xe2")
 # What must follow inside a character: 0xC3 0xA9 is e-acute, 0xE2 0x82 0xAC the euro sign.
 FOLLOWS = {(0xC3,): 0xA9, (0xE2,): 0x82, (0xE2, 0x82): 0xAC}
 BYTES_PER_TOKEN = 64
+NO_OPTIONS = EmbedOptions()
 
 _SPECIAL_PATTERN = re.compile("(" + "|".join(map(re.escape, SPECIAL)) + ")")
 _ORDER = re.compile(rb"\[toy:(\w+)(?:=([^\]]*))?\]")
@@ -163,7 +165,7 @@ class ToyModel(Model):
         return [self._engine]
 
     def embed(self, inputs: Sequence[list[int]], options: EmbedOptions) -> Job:
-        return ToyEmbedding(inputs)
+        return ToyEmbedding(inputs, options, self.info.context)
 
     def close(self) -> None:
         self._engine.close()
@@ -356,10 +358,16 @@ class ToyEngine(Engine):
 class ToyEmbedding(Job):
     """Vectors of hashes: equal inputs give equal vectors. About as many tokens per slice as it is told."""
 
-    WIDTH = 8
+    WIDTH = 64
 
-    def __init__(self, inputs: Sequence[list[int]]) -> None:
-        self._inputs = list(inputs)
+    def __init__(
+        self, inputs: Sequence[list[int]], options: EmbedOptions = NO_OPTIONS, longest: int = 8192
+    ) -> None:
+        check_dimensions(options.dimensions, self.WIDTH)
+        self._dimensions = options.dimensions
+        self._inputs = [tokens[:longest] if options.truncate else tokens for tokens in inputs]
+        for index, tokens in enumerate(self._inputs):
+            check_length(index, len(tokens), longest)
         self._rows: list[np.ndarray[Any, Any]] = []
 
     def advance(self, tokens: int) -> list[Event]:
@@ -367,15 +375,15 @@ class ToyEmbedding(Job):
             one = self._inputs[len(self._rows)]
             digest = blake2b(str(one).encode(), digest_size=self.WIDTH).digest()
             row = np.frombuffer(digest, dtype=np.uint8).astype(np.float32) + 1
-            self._rows.append(row / np.linalg.norm(row))
+            self._rows.append(normalised(row, self._dimensions))
             tokens -= len(one)
         if len(self._rows) < len(self._inputs):
             return []
         self.done = True
         counts = tuple(map(len, self._inputs))
-        data = np.stack(self._rows).astype("<f4").tobytes()
+        rows = np.stack(self._rows).astype("<f4")
         usage = Usage(prompt=sum(counts))
-        return [Vectors(data, len(counts), self.WIDTH, counts), Finished(0, "stop", usage, Timings())]
+        return [Vectors(rows.tobytes(), len(counts), rows.shape[1], counts), Finished(0, "stop", usage, Timings())]
 
 
 def _order(tokens: Sequence[int]) -> tuple[str, str]:

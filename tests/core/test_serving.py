@@ -401,7 +401,7 @@ def test_embeddings_come_beside_a_running_chat(placement: str) -> None:
         inputs = ("one", "two", "one", (1, 2, 3))
         vectors = await serving.embed("toy", inputs, EmbedOptions(), request_id="e", dialect="test")
         rows = embedding_of(vectors)
-        assert rows.shape == (4, 8)
+        assert rows.shape == (4, 64)
         assert (rows[0] == rows[2]).all()
         assert vectors.tokens == (3, 3, 3, 3)
         run.close()

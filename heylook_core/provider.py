@@ -59,7 +59,9 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     `bos` a token that every prompt must begin with (None: the template sees to it), `eos` the tokens that end
     an answer. `context` is the longest sequence in tokens. `defaults` are the sampling values of the model's
     own files. `fingerprint` changes when anything that shapes the KV cache changes. `trims` says that a
-    snapshot can be cut to any shorter prefix. `rows` is how many sequences run at once.
+    snapshot can be cut to any shorter prefix. `rows` is how many sequences run at once. `details` are facts for
+    listings (`architecture`, `device`: "cpu" or what else holds the weights); `fill_in_middle` in it has the ids of the
+    prefix, suffix and middle tokens, which the capability of that name needs.
     """
 
     context: int

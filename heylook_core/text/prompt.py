@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from heylook_core.errors import ContextExceeded, InvalidRequest
+from heylook_core.errors import ContextExceeded, InvalidRequest, Unsupported
 from heylook_core.messages import ChatRequest, Message, SamplerSettings, TextPart, resolve
 from heylook_core.provider import Codec, Guide, ModelInfo, TokenConfig
 from heylook_core.text.grammars import Grammars
@@ -77,7 +77,17 @@ class Preparation:
         """The whole prompt as token ids."""
         if isinstance(request.prompt, tuple):
             return self._known_tokens(request.prompt)
-        return self.encode(self.prompt_text(request))
+        text = self.prompt_text(request)
+        return self.encode(text) if request.suffix is None else self._around_gap(text, request.suffix)
+
+    def _around_gap(self, before: str, after: str) -> list[int]:
+        """What a model that fills in is given: mark, text before the gap, mark, text after it, mark."""
+        marks = self._info.details.get("fill_in_middle")
+        if not marks:
+            raise Unsupported("This model does not support text after the insertion point.", param="suffix")
+        prefix, suffix, middle = marks
+        start = [] if self._info.bos is None else [self._info.bos]
+        return [*start, prefix, *self._codec.encode(before), suffix, *self._codec.encode(after), middle]
 
     def prompt_text(self, request: ChatRequest) -> str:
         """The prompt before it is tokenised. Raises InvalidRequest for one that is given as tokens."""

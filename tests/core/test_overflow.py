@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heylook_core.errors import ContextExceeded
+from heylook_core.errors import ContextExceeded, Unsupported
 from heylook_core.messages import ChatRequest, Message, Overflow, TextPart
 from heylook_core.provider import ModelInfo, TokenConfig
 from heylook_core.testkit.toy import TEMPLATE, ToyCodec
@@ -100,3 +100,12 @@ def test_whatever_is_said_the_prompt_fits_and_the_last_message_is_in_it(turns):
     assert prepared.request.messages[-1] == talk[-1]
     kept = [one for one in talk if one.role == "system"]
     assert [one for one in prepared.request.messages if one.role == "system"] == kept
+
+
+def test_text_around_a_gap_is_put_between_the_models_marks():
+    info = ModelInfo(context=200, bos=9, details={"fill_in_middle": [256, 257, 258]})
+    preparation = Preparation(info, ToyCodec(), TokenConfig())
+    request = ChatRequest(model="m", prompt="ab", suffix="c")
+    assert preparation.prepare(1, request, 0.0).tokens == [9, 256, *b"ab", 257, *b"c", 258]
+    with pytest.raises(Unsupported, match="insertion point"):
+        prepare(request)

@@ -230,7 +230,7 @@ def test_everything_together_serves_the_demo_model_on_both_engines(
 
 def test_wheels_hold_their_packages_and_nothing_else(built: dict[str, Distribution]) -> None:
     packages = {name: {name.replace("-", "_")} for name in FOLDERS} | {
-        "heylook": {"heylook_core", "heylook_api_openai"}
+        "heylook": {"heylook_core", "heylook_api_openai", "heylook_api_ollama"}
     }
     for name, distribution in built.items():
         with zipfile.ZipFile(distribution.wheel) as wheel:

@@ -10,13 +10,13 @@ from msgspec import UNSET
 
 from heylook_api_openai.completion_schema import OpenAICompletion, OpenAICompletionChoice, OpenAILegacyLogprobs
 from heylook_api_openai.completions import Wanted, without_answer
-from heylook_api_openai.legacy_logprobs import Offsets, legacy_logprobs
+from heylook_api_openai.legacy_logprobs import Offsets, legacy_logprobs, prompt_logprobs
 from heylook_api_openai.performance import performance_of
 from heylook_api_openai.schema import OpenAIUsage
 from heylook_api_openai.side_by_side import Arrived, Several
 from heylook_api_openai.stream import DONE, keepalive
 from heylook_api_openai.wire import finish_reason, usage_of, usage_together
-from heylook_core.messages import Finished, Logprobs, Text
+from heylook_core.messages import Finished, Logprobs, PromptLogprobs, Text
 
 encode = msgspec.json.Encoder().encode
 
@@ -27,6 +27,7 @@ class CompletionChunks:
     def __init__(self, how: Wanted) -> None:
         self._how = how
         self._offsets: dict[int, Offsets] = {}
+        self._prompt_offsets: dict[int, Offsets] = {}
         self._finishes: dict[int, list[Finished]] = {}
 
     def of(self, arrived: Arrived) -> bytes:
@@ -37,7 +38,16 @@ class CompletionChunks:
             tokens = [event for event in arrived.events if isinstance(event, Logprobs) and event.choice == choice]
             frames.append(self._said(arrived.at, choice, text, tokens))
         frames += [self._finished(arrived.at, event) for event in arrived.events if isinstance(event, Finished)]
-        return b"".join(frames)
+        return b"".join(self._scored(arrived) + frames)
+
+    def _scored(self, arrived: Arrived) -> list[bytes]:
+        """Log-probabilities of the prompt, whose text the stream began with: the same for each of its choices."""
+        how = self._how
+        tokens = [token for event in arrived.events if isinstance(event, PromptLogprobs) for token in event.tokens]
+        if not tokens or how.logprobs is None:
+            return []
+        scores = prompt_logprobs(tokens, how.logprobs, self._prompt_offsets.setdefault(arrived.at, Offsets()))
+        return [self._frame(arrived.at * how.n + choice, "", scores) for choice in range(how.n)]
 
     def opening(self) -> bytes:
         """The prompts, where they are to be repeated."""

@@ -10,11 +10,11 @@ from msgspec import UNSET
 
 from heylook_api_openai.chat import DEFAULTS, sampling_of, stops_of
 from heylook_api_openai.completion_schema import OpenAICompletion, OpenAICompletionChoice, OpenAICompletionRequest
-from heylook_api_openai.legacy_logprobs import Offsets, legacy_logprobs
+from heylook_api_openai.legacy_logprobs import Offsets, joined, legacy_logprobs, prompt_logprobs
 from heylook_api_openai.performance import performance_of
 from heylook_api_openai.wire import finish_reason, usage_of, usage_together
 from heylook_core.errors import InvalidRequest, Unsupported
-from heylook_core.messages import ChatRequest, Finished
+from heylook_core.messages import ChatRequest, Finished, ScoredToken
 from heylook_core.running import Choice
 
 Prompt: TypeAlias = str | tuple[int, ...]
@@ -118,21 +118,25 @@ def completion(answers: Sequence[Sequence[Choice]], how: Wanted) -> OpenAIComple
         id=how.id,
         created=how.created,
         model=how.model,
-        choices=[_choice(choice, at, how) for at, choices in enumerate(answers) for choice in choices],
+        choices=[
+            _choice(choice, choices[0].prompt, at, how) for at, choices in enumerate(answers) for choice in choices
+        ],
         usage=usage_together([usage_of(each) for each in counted]),
         performance=performance_of([one for each in finishes for one in each]) if how.performance else UNSET,
     )
 
 
-def _choice(choice: Choice, at: int, how: Wanted) -> OpenAICompletionChoice:
+def _choice(choice: Choice, prompt: Sequence[ScoredToken], at: int, how: Wanted) -> OpenAICompletionChoice:
     echo = how.echoes[at] if how.echoes else ""
     reason = finish_reason(choice.finish)
     tokens = () if how.nothing else choice.logprobs
     logprobs = None
     if how.logprobs is not None:
         offsets = Offsets()
-        offsets.next(echo.encode())
-        logprobs = legacy_logprobs(tokens, how.logprobs, offsets)
+        before = prompt_logprobs(prompt, how.logprobs, offsets)
+        if not prompt:
+            offsets.next(echo.encode())
+        logprobs = joined(before, legacy_logprobs(tokens, how.logprobs, offsets))
     return OpenAICompletionChoice(
         text=echo if how.nothing else echo + choice.text,
         index=at * how.n + choice.index,

@@ -6,7 +6,7 @@ import codecs
 from collections.abc import Sequence
 
 from heylook_api_openai.completion_schema import OpenAILegacyLogprobs
-from heylook_core.messages import Logprobs, TopToken
+from heylook_core.messages import Logprobs, ScoredToken, TopToken
 
 LOWEST = -9999.0
 
@@ -35,6 +35,16 @@ def legacy_logprobs(tokens: Sequence[Logprobs], count: int, offsets: Offsets) ->
     )
 
 
+def prompt_logprobs(tokens: Sequence[ScoredToken], count: int, offsets: Offsets) -> OpenAILegacyLogprobs:
+    """The same for the tokens of the prompt; the first of them has no probability."""
+    return OpenAILegacyLogprobs(
+        tokens=[text_of(token.token) for token in tokens],
+        token_logprobs=[None if token.logprob is None else max(token.logprob, LOWEST) for token in tokens],
+        top_logprobs=[_prompt_alternatives(token, count) for token in tokens],
+        text_offset=[offsets.next(token.token) for token in tokens],
+    )
+
+
 def text_of(data: bytes) -> str:
     """A token as a key: its text, or OpenAI's `bytes:\\x…` where it is only part of a character."""
     try:
@@ -56,6 +66,12 @@ def joined(first: OpenAILegacyLogprobs, then: OpenAILegacyLogprobs) -> OpenAILeg
 def _alternatives(token: Logprobs, count: int) -> dict[str, float]:
     found = {text_of(other.token): _value(other) for other in token.top[:count]}
     return {**found, text_of(token.chosen.token): _value(token.chosen)}
+
+
+def _prompt_alternatives(token: ScoredToken, count: int) -> dict[str, float] | None:
+    if token.logprob is None:
+        return None
+    return _alternatives(Logprobs(0, TopToken(token.token, token.logprob, token.id), token.top), count)
 
 
 def _value(token: TopToken) -> float:

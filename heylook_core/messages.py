@@ -267,6 +267,21 @@ class Logprobs(msgspec.Struct, frozen=True, array_like=True, tag="l"):
     top: tuple[TopToken, ...] = ()
 
 
+class ScoredToken(msgspec.Struct, frozen=True, array_like=True):
+    """A token of the prompt: how likely it was after those before it (None for the first), and what was likelier."""
+
+    token: bytes
+    id: int
+    logprob: float | None = None
+    top: tuple[TopToken, ...] = ()
+
+
+class PromptLogprobs(msgspec.Struct, frozen=True, array_like=True, tag="lp"):
+    """The next tokens of the prompt, once per request and before its answer; long prompts come in pieces."""
+
+    tokens: tuple[ScoredToken, ...]
+
+
 class Vectors(msgspec.Struct, frozen=True, array_like=True, tag="v"):
     """Embeddings: float32 little-endian, row by row, `rows` of `width`."""
 
@@ -318,6 +333,7 @@ Event: TypeAlias = (
     | ToolOpen
     | ToolArgs
     | Logprobs
+    | PromptLogprobs
     | Vectors
     | Tokens
     | Segment

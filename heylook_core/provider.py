@@ -404,6 +404,13 @@ class Model(ABC):
         """A job that ends with one `Vectors` of len(inputs) rows. Needs the capability `embed`."""
         raise NotImplementedError
 
+    def score(self, tokens: Sequence[int], top: int) -> Job:
+        """A job whose events are `PromptLogprobs` for all tokens, with `top` alternatives each.
+
+        Needs the capability `prompt_logprobs`. Called on the engine thread.
+        """
+        raise NotImplementedError
+
     def close(self) -> None:
         """Free weights and engines; called on the engine thread."""
 

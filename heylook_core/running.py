@@ -19,7 +19,9 @@ from heylook_core.messages import (
     Finished,
     Logprobs,
     Progress,
+    PromptLogprobs,
     Reasoning,
+    ScoredToken,
     Text,
     Tokens,
     ToolArgs,
@@ -45,13 +47,14 @@ class Origin(msgspec.Struct, frozen=True):
 
 
 class Choice(msgspec.Struct):
-    """One complete answer."""
+    """One complete answer. `prompt` is scored in the first choice only, where the request asks for it."""
 
     index: int
     text: str = ""
     reasoning: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     logprobs: list[Logprobs] = msgspec.field(default_factory=list)
+    prompt: list[ScoredToken] = msgspec.field(default_factory=list)
     finish: Finished | None = None
 
 
@@ -274,6 +277,8 @@ def _gather(event: Event, choices: dict[int, Choice], calls: dict[tuple[int, int
         case ToolArgs(index, call, text):
             opened = calls[index, call]
             calls[index, call] = ToolCall(opened.id, opened.name, opened.arguments + text)
+        case PromptLogprobs(tokens):
+            choices.setdefault(0, Choice(0)).prompt += tokens
         case Logprobs(index):
             choices.setdefault(index, Choice(index)).logprobs.append(event)
         case Finished(index):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from heylook_core.messages import Event, Finished, FinishReason, SamplerSettings, Timings, Usage
-from heylook_core.provider import Codec, Engine, SequenceTask, Token
+from heylook_core.provider import Codec, Engine, Job, SequenceTask, Token
 from heylook_core.text.pipeline import TextPipeline
 from heylook_core.text.prompt import Prepared
 
@@ -31,6 +31,7 @@ class Choice:
         )
         self.guide = prepared.guides[index] if prepared.guides else None
         self.waits_for: Choice | None = None
+        self.scoring: Job | None = None
         self.prefilled = 0
         self.cached = 0
         self.why = ""
@@ -38,6 +39,11 @@ class Choice:
         self.decoding = False
         self.inserted_at = 0.0
         self.first_token_at = 0.0
+
+    @property
+    def ready(self) -> bool:
+        """Nothing has to be done before it: no other choice, and no scoring of its prompt."""
+        return self.waits_for is None and (self.scoring is None or self.scoring.done)
 
     @property
     def length(self) -> int:

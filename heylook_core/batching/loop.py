@@ -64,6 +64,19 @@ class TurnLoop:
             choice.waits_for = choices[0]
         choices[0].cached = self.cache.likely(prepared.tokens)
         self._waiting.extend(choices)
+        if prepared.request.echo and (prepared.request.logprobs or prepared.request.top_logprobs):
+            self._score(choices[0])
+
+    def _score(self, choice: Choice) -> None:
+        """The prompt's log-probabilities come before the answer."""
+        try:
+            job = self.model.score(choice.prepared.tokens, choice.prepared.request.top_logprobs)
+        except Exception as error:
+            log.exception("the prompt cannot be scored")
+            self._fail(choice.rid, _failure(error, "The prompt could not be scored"))
+            return
+        choice.scoring = job
+        self._jobs.append((choice.rid, job))
 
     def add_job(self, rid: int, job: Job) -> None:
         self._jobs.append((rid, job))
@@ -80,7 +93,7 @@ class TurnLoop:
             self._drop(choice, keep=True)
         if any(other == rid for other, _ in self._jobs):
             self._jobs = [(other, job) for other, job in self._jobs if other != rid]
-            events.append(Finished(0, "cancelled", Usage(), Timings()))
+            events = events or [Finished(0, "cancelled", Usage(), Timings())]
         if events:
             self._emit(rid, events)
             self._ended(rid)
@@ -138,7 +151,7 @@ class TurnLoop:
 
     def _admit(self) -> None:
         for engine, rows in self._live.items():
-            candidates = [choice for choice in self._waiting if choice.engine is engine and choice.waits_for is None]
+            candidates = [choice for choice in self._waiting if choice.engine is engine and choice.ready]
             candidates.sort(key=self._priority)
             for choice in candidates:
                 if len(rows) >= engine.rows:
@@ -249,11 +262,13 @@ class TurnLoop:
             log.exception("a job failed")
             self._fail(rid, _failure(error, "The request could not be computed"))
             return
-        if job.done and not any(isinstance(event, Finished) for event in events):
+        over = job.done and not self._of(rid)
+        if over and not any(isinstance(event, Finished) for event in events):
             events = [*events, _job_finished(events)]
         self._emit(rid, events)
         if job.done:
             self._jobs.pop(0)
+        if over:
             self._ended(rid)
 
     # ------------------------------------------------------------------ leaving

@@ -24,7 +24,7 @@ import numpy as np
 
 from heylook_core.batching.pooling import check_dimensions, check_length, normalised
 from heylook_core.errors import LoadFailed
-from heylook_core.messages import Event, Finished, Timings, Usage, Vectors
+from heylook_core.messages import Event, Finished, PromptLogprobs, ScoredToken, Timings, TopToken, Usage, Vectors
 from heylook_core.provider import (
     AtMark,
     Broken,
@@ -149,7 +149,7 @@ class ToyModel(Model):
         self.codec = ToyCodec()
         self.info = ModelInfo(
             context=config.context,
-            capabilities=("chat", "completion", "embed", "logprobs", "tools", "schema", "reasoning"),
+            capabilities=("chat", "completion", "embed", "logprobs", "tools", "schema", "reasoning", "prompt_logprobs"),
             template=TEMPLATE,
             special={"eos_token": "<|eos|>"},
             eos=(EOS,),
@@ -166,6 +166,9 @@ class ToyModel(Model):
 
     def embed(self, inputs: Sequence[list[int]], options: EmbedOptions) -> Job:
         return ToyEmbedding(inputs, options, self.info.context)
+
+    def score(self, tokens: Sequence[int], top: int) -> Job:
+        return ToyScores(self.codec, tokens, top)
 
     def close(self) -> None:
         self._engine.close()
@@ -360,9 +363,7 @@ class ToyEmbedding(Job):
 
     WIDTH = 64
 
-    def __init__(
-        self, inputs: Sequence[list[int]], options: EmbedOptions = NO_OPTIONS, longest: int = 8192
-    ) -> None:
+    def __init__(self, inputs: Sequence[list[int]], options: EmbedOptions = NO_OPTIONS, longest: int = 8192) -> None:
         check_dimensions(options.dimensions, self.WIDTH)
         self._dimensions = options.dimensions
         self._inputs = [tokens[:longest] if options.truncate else tokens for tokens in inputs]
@@ -384,6 +385,27 @@ class ToyEmbedding(Job):
         rows = np.stack(self._rows).astype("<f4")
         usage = Usage(prompt=sum(counts))
         return [Vectors(rows.tobytes(), len(counts), rows.shape[1], counts), Finished(0, "stop", usage, Timings())]
+
+
+class ToyScores(Job):
+    """Every token of the prompt as likely as the toy's letters are."""
+
+    def __init__(self, codec: Codec, tokens: Sequence[int], top: int) -> None:
+        self._codec = codec
+        self._tokens = list(tokens)
+        self._top = top
+        self._done = 0
+
+    def advance(self, tokens: int) -> list[Event]:
+        piece, logprob = self._codec.piece, -float(np.log(len(ALPHABET)))
+        top = tuple(TopToken(piece(other), logprob, other) for other in ALPHABET[: self._top])
+        start, self._done = self._done, min(self._done + tokens, len(self._tokens))
+        self.done = self._done == len(self._tokens)
+        scored = [
+            ScoredToken(piece(token), token, logprob if at else None, top if at else ())
+            for at, token in enumerate(self._tokens[start : self._done], start)
+        ]
+        return [PromptLogprobs(tuple(scored))]
 
 
 def _order(tokens: Sequence[int]) -> tuple[str, str]:

@@ -21,6 +21,7 @@ from heylook_api_openai.embeddings import (
     options_of,
 )
 from heylook_api_openai.errors import error_frame, error_reply
+from heylook_api_openai.features import features
 from heylook_api_openai.models import model_of
 from heylook_api_openai.responses import response_begun, response_request
 from heylook_api_openai.responses_output import Output
@@ -45,7 +46,7 @@ from heylook_api_openai.tokens import (
     tokenized,
 )
 from heylook_api_openai.wire import new_id
-from heylook_core.dialect import Call, Dialect, Reply, StreamReply, operation
+from heylook_core.dialect import Call, Dialect, Feature, Reply, StreamReply, operation
 from heylook_core.errors import HeylookError, MissingField
 from heylook_core.messages import ChatRequest
 from heylook_core.residency import ModelState
@@ -66,6 +67,9 @@ class OpenAIDialect(Dialect):
 
     def error(self, error: HeylookError) -> Reply:
         return error_reply(error)
+
+    def features(self) -> list[Feature]:
+        return features()
 
     def ready_line(self, url: str, model: str) -> str:
         return (

@@ -14,6 +14,7 @@ import msgspec
 
 from heylook_core.departure import Departure
 from heylook_core.errors import HeylookError
+from heylook_core.provider import Capability
 
 if TYPE_CHECKING:
     from heylook_core.serving import Serving
@@ -104,6 +105,22 @@ class Route(msgspec.Struct, frozen=True):
     handler: Callable[[Call], Awaitable[Reply | StreamReply]]
 
 
+class Feature(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that clients of an API rely on, as a request that shows whether it is there.
+
+    `body` is sent as JSON to `path`, with `{model}` in its texts replaced; `shown` looks at the whole answer, streamed
+    or not, and says what is wrong with it, or nothing. A model that lacks one of the capabilities in `needs` has
+    to refuse the request.
+    """
+
+    name: str
+    path: str
+    body: dict[str, Any]
+    shown: Callable[[bytes], str]
+    needs: tuple[Capability, ...] = ()
+    method: str = "POST"
+
+
 class Dialect(ABC):
     """A public API over `Serving`. Loaded by entry-point name from the group `heylook.dialects`.
 
@@ -134,6 +151,10 @@ class Dialect(ABC):
     @abstractmethod
     def error(self, error: HeylookError) -> Reply:
         """The wire form of an error, status included."""
+
+    def features(self) -> list[Feature]:
+        """What `heylookllm conformance` looks for in this API."""
+        return []
 
     def ready_line(self, url: str, model: str) -> str | None:
         """A command to paste once the server is ready, or None."""

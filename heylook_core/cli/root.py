@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import click
 
 from heylook_core import __version__
+from heylook_core.cli.conformance import conformance
 from heylook_core.cli.doctor import doctor
 from heylook_core.cli.invocation import Invocation, plugins_for_help
 from heylook_core.cli.models import models
@@ -71,7 +72,7 @@ def _show_log(context: click.Context) -> None:
         context.with_resource(logging_to(LoggingSettings(level=level)))
 
 
-for command in (serve, models, plugins, routes, doctor):
+for command in (serve, models, plugins, routes, doctor, conformance):
     commands.add_command(command)
 
 

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -96,6 +96,14 @@ class LiveServer:
 
         async def on_loop() -> T:
             return function()
+
+        return asyncio.run_coroutine_threadsafe(on_loop(), self._loop).result(LIMIT_SECONDS)
+
+    def wait(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """What the coroutine comes to, run on the server's event loop."""
+
+        async def on_loop() -> T:
+            return await function()
 
         return asyncio.run_coroutine_threadsafe(on_loop(), self._loop).result(LIMIT_SECONDS)
 

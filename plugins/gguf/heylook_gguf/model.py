@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from heylook_core.batching.scoring import Scoring
 from heylook_core.errors import LoadFailed
 from heylook_core.provider import Capability, EmbedOptions, Engine, Job, Model, ModelInfo
 from heylook_gguf.codec import GgufCodec
@@ -20,9 +21,12 @@ from heylook_gguf.cores import ComputeTurn, physical_cores
 from heylook_gguf.embedding import EmbeddingContext, EmbeddingJob
 from heylook_gguf.engine import GgufEngine
 from heylook_gguf.library import library
+from heylook_gguf.scoring import ScoringContext
 from heylook_gguf.weights import CACHE_TYPES, Weights
 
 log = logging.getLogger(__name__)
+
+DEFAULT_MAX_TOKENS = 512
 
 CHATML = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
@@ -46,6 +50,7 @@ class GgufModel(Model):
         self._weights = Weights(self._library, config)
         self._engine: GgufEngine | None = None
         self._embedding: EmbeddingContext | None = None
+        self._scoring: ScoringContext | None = None
         self._turn = self._make_turn()
         try:
             self.codec = GgufCodec(self._library, self._weights.vocabulary, space_prefix=self._space_prefix())
@@ -66,9 +71,15 @@ class GgufModel(Model):
             self._embedding = EmbeddingContext(self._weights, self._context_params, self._turn, self.info.context)
         return EmbeddingJob(self._embedding, inputs, options)
 
+    def score(self, tokens: Sequence[int], top: int) -> Job:
+        if self._scoring is None:
+            self._scoring = ScoringContext(self._weights, self._context_params, self._turn, self.info.context)
+        return Scoring(self.codec, tokens, top, self._scoring.compute)
+
     def close(self) -> None:
-        if self._embedding is not None:
-            self._embedding.close()
+        for context in (self._embedding, self._scoring):
+            if context is not None:
+                context.close()
         if self._engine is not None:
             self._engine.close()
         self._weights.close()
@@ -160,7 +171,7 @@ class GgufModel(Model):
             eos=self.codec.end_tokens(),
             vocabulary=self.codec.size,
             defaults=weights.sampling(),
-            max_tokens=config.max_tokens,
+            max_tokens=DEFAULT_MAX_TOKENS if config.max_tokens is None else config.max_tokens,
             stop=config.stop,
             fingerprint=self._fingerprint(),
             weights_bytes=weights.nbytes,
@@ -172,7 +183,7 @@ class GgufModel(Model):
     def _capabilities(self) -> tuple[Capability, ...]:
         found: list[Capability] = []
         if self._engine is not None:
-            found += ["completion", "logprobs"]
+            found += ["completion", "logprobs", "prompt_logprobs"]
             found += ["schema"] if find_spec("llguidance") is not None else []
             if self._template is not None:
                 found.append("chat")

@@ -82,7 +82,7 @@ def end_tokens(tokenizer: Any, vocabulary: int) -> tuple[int, ...]:
 
 def capabilities(template: str | None, guides: bool) -> tuple[Capability, ...]:
     """What requests may ask of a model with this template."""
-    found: list[Capability] = ["completion", "logprobs"]
+    found: list[Capability] = ["completion", "logprobs", "prompt_logprobs"]
     if template is not None:
         found.insert(0, "chat")
         if "tools" in template:

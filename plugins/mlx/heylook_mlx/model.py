@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
+import numpy as np
 from mlx_lm.models.cache import KVCache
 
+from heylook_core.batching.scoring import Scoring
 from heylook_core.errors import LoadFailed, Unsupported
 from heylook_core.provider import EmbedOptions, Engine, Job, Model, ModelInfo
 from heylook_mlx import description
@@ -27,6 +29,8 @@ from heylook_mlx.stepping import DraftSteps, PlainSteps, Quantisation, Sample, S
 from heylook_mlx.weights import fingerprint
 
 log = logging.getLogger(__name__)
+
+DEFAULT_MAX_TOKENS = 512
 
 
 class MlxModel(Model):
@@ -48,6 +52,7 @@ class MlxModel(Model):
         self.codec = codec_of(loaded.tokenizer._tokenizer, vocabulary)
         self._engine: Engine | None = self._make_engine(loaded, draft, caches, vocabulary)
         context = description.context_length(loaded.config, loaded.tokenizer, config.context)
+        self._model: Any = loaded.model
         self._embedder: Embedder | None = Embedder(loaded, context)
         self.info = self._describe(loaded, draft, caches, vocabulary, adapter)
 
@@ -60,11 +65,19 @@ class MlxModel(Model):
             raise Unsupported("This architecture does not show its hidden states.", param="model")
         return MlxEmbeddings(self._embedder, inputs, options)
 
+    def score(self, tokens: Sequence[int], top: int) -> Job:
+        model, caches = self._model, fresh(self._model)
+
+        def compute(piece: list[int], position: int) -> np.ndarray[Any, Any]:
+            return np.array(model(mx.array([piece]), cache=caches)[0].astype(mx.float32))
+
+        return Scoring(self.codec, tokens, top, compute)
+
     def close(self) -> None:
         """Give weights and KV cache back to the system."""
         if self._engine is not None:
             self._engine.close()
-        self._engine = self._embedder = None
+        self._engine = self._embedder = self._model = None
         gc.collect()
         mx.clear_cache()
         mx.synchronize()
@@ -105,7 +118,7 @@ class MlxModel(Model):
             eos=description.end_tokens(tokenizer, vocabulary),
             vocabulary=vocabulary,
             defaults=description.sampling_defaults(generation),
-            max_tokens=config.max_tokens,
+            max_tokens=DEFAULT_MAX_TOKENS if config.max_tokens is None else config.max_tokens,
             stop=config.stop,
             fingerprint=fingerprint(loaded.folder, adapter, settings),
             weights_bytes=loaded.nbytes + (draft.nbytes if draft is not None else 0),

@@ -158,6 +158,8 @@ class Provider(ABC):
     def chat(self, request: ChatRequest, cancelled: ThreadEvent) -> Iterator[Event]:
         """Form 1: yield Text… and a last Finished. Raise a RequestError before the first event to refuse.
 
+        Called once for each choice of a request, with `n` 1 and a seed of its own.
+
         Look at `cancelled` between events and return when it is set. Yield `Accepted` first where the answer
         starts late, so that the client is told at once that the request is sound.
         """

@@ -194,6 +194,14 @@ class ProviderContract:
 
         self.run(placement, scenario)
 
+    def test_every_choice_that_was_asked_for_is_answered(self, placement: str) -> None:
+        async def scenario(line: Line) -> None:
+            events = await line.answer(self.request(n=3))
+            assert all(text_of(events, choice) for choice in range(3))
+            assert sorted(event.choice for event in events if isinstance(event, Finished)) == [0, 1, 2]
+
+        self.run(placement, scenario)
+
     def test_cancelling_ends_a_request_soon(self, placement: str) -> None:
         async def scenario(line: Line) -> None:
             rid = line.submit(self.request(max_tokens=400, ignore_eos=True))

@@ -8,8 +8,10 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import msgspec
+
 from heylook_core.errors import HeylookError
-from heylook_core.messages import Accepted, Event, Failed, Finished, Text, Timings, Usage
+from heylook_core.messages import Accepted, ChatRequest, Event, Failed, Finished, Text, Timings, Usage
 from heylook_core.provider import Provider
 from heylook_core.text.stops import StopMatcher
 from heylook_core.workers.protocol import FromWorker, Submit, Turn
@@ -52,18 +54,45 @@ class IteratorLane:
             self._send(Turn(self._epoch, [(message.rid, last)]))
 
     def _relay(self, message: Submit, answer: IteratorAnswer, cancelled: threading.Event) -> None:
-        iterator: Iterator[Event] = iter(self._provider.chat(message.request, cancelled))
+        """Every choice is a call of its own, one after the other: a provider never sees `n` above 1."""
+        for index in range(message.request.n):
+            for events in self._choice(single(message.request, index), index, answer, cancelled):
+                self._send(Turn(self._epoch, [(message.rid, events)]))
+
+    def _choice(
+        self, request: ChatRequest, index: int, answer: IteratorAnswer, cancelled: threading.Event
+    ) -> Iterator[list[Event]]:
+        """What to send for one choice, until it is complete or the request is cancelled."""
+        iterator: Iterator[Event] = iter(self._provider.chat(request, cancelled))
         try:
             for event in iterator:
-                events = answer.take(event)
+                events = answer.take(at_choice(event, index))
                 if events:
-                    self._send(Turn(self._epoch, [(message.rid, events)]))
-                if cancelled.is_set() or answer.complete:
+                    yield events
+                if cancelled.is_set() or answer.has(index):
                     return
+            if left_open := answer.missing("stop", index):
+                yield left_open
         finally:
             close = getattr(iterator, "close", None)
             if close is not None:
                 close()
+
+
+def single(request: ChatRequest, index: int) -> ChatRequest:
+    """The request for one of its choices; a seed moves on, so that choices differ."""
+    if request.n == 1:
+        return request
+    seed = request.sampling.seed
+    moved = msgspec.structs.replace(request.sampling, seed=None if seed is None else seed + index)
+    return msgspec.structs.replace(request, n=1, sampling=moved)
+
+
+def at_choice(event: Event, index: int) -> Event:
+    """The same event as part of choice `index`."""
+    if index == 0 or not hasattr(event, "choice"):
+        return event
+    return msgspec.structs.replace(event, choice=index)
 
 
 class IteratorAnswer:
@@ -77,9 +106,9 @@ class IteratorAnswer:
         self._accepted = False
         self._finished: set[int] = set()
 
-    @property
-    def complete(self) -> bool:
-        return len(self._finished) == self._choices
+    def has(self, choice: int) -> bool:
+        """This choice has its last event."""
+        return choice in self._finished
 
     def take(self, event: Event) -> list[Event]:
         """What to send for one event of the provider."""
@@ -94,11 +123,13 @@ class IteratorAnswer:
             return events + self._finish(event)
         return [*events, event]
 
-    def missing(self, reason: str) -> list[Event]:
-        """An end for every choice that the provider left open."""
+    def missing(self, reason: str, choice: int | None = None) -> list[Event]:
+        """An end for this choice, or for every choice that the provider left open."""
         events: list[Event] = [] if self._accepted else [Accepted(0)]
-        for choice in sorted(set(range(self._choices)) - self._finished):
-            events += self._finish(Finished(choice, reason, Usage(), self._timings()))  # type: ignore[arg-type]
+        self._accepted = True
+        wanted = range(self._choices) if choice is None else (choice,)
+        for index in sorted(set(wanted) - self._finished):
+            events += self._finish(Finished(index, reason, Usage(), self._timings()))  # type: ignore[arg-type]
         return events
 
     def _text(self, event: Text) -> list[Event]:

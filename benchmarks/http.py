@@ -1,6 +1,6 @@
 """What the server adds to an engine: throughput, gaps, CPU per token, channels.
 
-    python -m benchmarks.http [--quick] [throughput | channels | gaps | cpu]…
+python -m benchmarks.http [--quick] [throughput | channels | gaps | cpu]…
 """
 
 from __future__ import annotations

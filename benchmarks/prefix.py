@@ -1,0 +1,223 @@
+"""What prefix reuse gives, and what it costs when there is nothing to reuse.
+
+python -m benchmarks.prefix [--rounds N] [shared | restart | mix | unique | quantised]…
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import shutil
+import tempfile
+import time
+import uuid
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+from benchmarks.client import stream
+from benchmarks.gguf import config as gguf_config
+from benchmarks.gguf_peers import llama_server
+from benchmarks.http import LONG_TEXT, MODELS
+from benchmarks.random_gguf import make_gguf
+from benchmarks.random_models import make_mlx
+from benchmarks.servers import Server, heylook
+from benchmarks.tables import ratios, spread, table
+
+HEADER = ["measure", "engine", "with", "without", "ratio", "target"]
+SYSTEM = LONG_TEXT * 6
+
+
+def engines() -> dict[str, dict[str, Any]]:
+    """Label to models.yaml entry, for contexts of a little over 2,000 tokens."""
+    path = make_gguf(MODELS, "f16")
+    return {
+        "MLX 76M": {"id": "m", "provider": "mlx", "config": {"model_path": str(make_mlx(MODELS / "mlx-76m"))}},
+        "GGUF 88M": {"id": "m", "provider": "gguf", "config": {**gguf_config(path, 2), "n_ctx": 4096, "slots": 2}},
+    }
+
+
+def prompt(start: str, tail: str, letters: int) -> list[dict[str, str]]:
+    """One user message of `letters` letters that begins with `start` and ends with `tail`."""
+    middle = (start + LONG_TEXT * (letters // len(LONG_TEXT) + 1))[: letters - len(tail)]
+    return [{"role": "user", "content": middle + tail}]
+
+
+def first(server: Server, messages: list[dict[str, str]]) -> float:
+    """Seconds to the first token."""
+    body = {"model": "m", "messages": messages, "max_tokens": 2, "temperature": 0, "ignore_eos": True}
+    return asyncio.run(stream(server.chat, body)).first
+
+
+def letters_for(label: str) -> int:
+    """Letters that make about 2,000 tokens: a byte is a token of the random GGUF, MLX's has merges."""
+    return 2000 if label.startswith("GGUF") else 5200
+
+
+# ------------------------------------------------------------------ parts
+
+
+def shared(rounds: int) -> str:
+    """First token of a prompt of which 90 % were read before, against one that is wholly new."""
+    rows = []
+    for label, entry in engines().items():
+        letters = letters_for(label)
+        warm, cold = [], []
+        with heylook([entry]) as server:
+            first(server, prompt("warm", "", 40))
+            for _ in range(rounds):
+                start = uuid.uuid4().hex
+                cold.append(first(server, prompt(start, "", letters)))
+                warm.append(first(server, prompt(start, uuid.uuid4().hex * (letters // 320), letters)))
+        rows.append(
+            ["first token s, 90 % shared", label, spread(warm, 3), spread(cold, 3), _ratio(warm, cold), "<= 0.1"]
+        )
+    return table(HEADER, rows)
+
+
+def restart(rounds: int) -> str:
+    """The same after the server was stopped and started again, with the disk tier."""
+    rows = []
+    for label, entry in engines().items():
+        letters = letters_for(label)
+        warm, cold = [], []
+        for _ in range(rounds):
+            with tempfile.TemporaryDirectory() as folder:
+                tier = {"name": "disk", "config": {"folder": folder}}
+                start = uuid.uuid4().hex
+                with heylook([entry], prefix_tier=tier) as server:
+                    first(server, prompt("warm", "", 40))
+                    cold.append(first(server, prompt(start, "", letters)))
+                with heylook([entry], prefix_tier=tier) as server:
+                    first(server, prompt("warm", "", 40))
+                    warm.append(first(server, prompt(start, uuid.uuid4().hex * (letters // 320), letters)))
+        rows.append(
+            ["first token s, after restart", label, spread(warm, 3), spread(cold, 3), _ratio(warm, cold), "<= 0.2"]
+        )
+    return table(HEADER, rows)
+
+
+def mix(rounds: int) -> str:
+    """24 conversations of 4 turns over 8 slots, one system prompt for all, against llama-server."""
+    if not shutil.which("llama-server"):
+        return "llama-server is not on the PATH."
+    path = make_gguf(MODELS, "f16")
+    config = {**gguf_config(path), "slots": 8}
+    ours, theirs, equal = [], [], []
+    with ExitStack() as stack:
+        mine = stack.enter_context(heylook([{"id": "m", "provider": "gguf", "config": config}]))
+        peer = stack.enter_context(llama_server(path))
+        for turn in range(rounds):
+            seconds, texts = asyncio.run(_conversations(mine, turn))
+            other_seconds, other_texts = asyncio.run(_conversations(peer, turn))
+            ours.append(seconds)
+            theirs.append(other_seconds)
+            equal.append(sum(a == b for a, b in zip(texts, other_texts, strict=True)) / len(texts))
+    row = ["total s, 24 x 4 turns", "GGUF 88M", spread(ours, 1), spread(theirs, 1), _ratio(ours, theirs), "<= 0.83"]
+    return f"{table(HEADER, [row])}\n\nEqual answers: {spread(equal)} of 96 (the other side is llama-server)."
+
+
+async def _conversations(server: Server, turn: int) -> tuple[float, list[str]]:
+    """Every conversation goes on as soon as it has its answer; at most 8 requests at once."""
+    places = asyncio.Semaphore(8)
+    texts: list[list[str]] = [[] for _ in range(24)]
+
+    async def talk(number: int) -> None:
+        messages = [{"role": "system", "content": f"{turn} {SYSTEM}"}]
+        for question in range(4):
+            messages.append({"role": "user", "content": f"conversation {number}, question {question}"})
+            body = {"model": "m", "messages": messages, "max_tokens": 16, "temperature": 0}
+            async with places:
+                answer = (await stream(server.chat, body, read_text=True)).text
+            texts[number].append(answer)
+            messages.append({"role": "assistant", "content": answer})
+
+    began = time.perf_counter()
+    await asyncio.gather(*map(talk, range(24)))
+    return time.perf_counter() - began, [text for one in texts for text in one]
+
+
+def unique(rounds: int) -> str:
+    """Requests of which none shares anything, with the cache on and off."""
+    rows = []
+    for label, entry in engines().items():
+        rates: dict[str, list[float]] = {"on": [], "off": []}
+        with ExitStack() as stack:
+            servers = {
+                "on": stack.enter_context(heylook([entry])),
+                "off": stack.enter_context(heylook([entry], prefix_cache_bytes=0)),
+            }
+            for server in servers.values():
+                first(server, prompt("warm", "", 40))
+            for _ in range(rounds):
+                for name, server in servers.items():
+                    rates[name].append(asyncio.run(_unique(server)))
+        ratio = _ratio(rates["on"], rates["off"])
+        rows.append(["requests/s, nothing shared", label, spread(rates["on"]), spread(rates["off"]), ratio, ">= 0.98"])
+    return table(HEADER, rows)
+
+
+async def _unique(server: Server) -> float:
+    began = time.perf_counter()
+    for _ in range(6):
+        body = {"model": "m", "messages": prompt(uuid.uuid4().hex, "", 400), "max_tokens": 8, "temperature": 0}
+        await stream(server.chat, body)
+    return 6 / (time.perf_counter() - began)
+
+
+def quantised(rounds: int) -> str:
+    """Bytes of KV that a model holds for the same tokens, in 8 and in 16 bits (float32 on a CPU for MLX)."""
+    import numpy as np
+
+    from benchmarks.raw import GREEDY, load
+    from heylook_core.provider import Budget, SequenceTask, Token
+
+    path = make_gguf(MODELS, "f16")
+    plain = {**gguf_config(path), "n_ctx": 1024, "slots": 1}
+    mlx = {"model_path": str(make_mlx(MODELS / "mlx-76m"))}
+    kinds = {
+        "GGUF 88M": ("gguf", {**plain, "type_k": "q8_0", "type_v": "q8_0"}, plain),
+        "MLX 76M float16": (
+            "mlx",
+            {**mlx, "dtype": "float16", "kv_bits": 8, "quantized_kv_start": 0},
+            {**mlx, "dtype": "float16"},
+        ),
+    }
+    rows = []
+    for label, (provider, small, large) in kinds.items():
+        sizes = []
+        for settings in (small, large):
+            model = load(provider, settings)
+            engine = model.lanes()[0]
+            tokens = [int(token) for token in np.arange(700) % 200 + 5]
+            engine.insert(SequenceTask(1, tokens, limit=1, sampling=GREEDY))
+            while not any(isinstance(out, Token) for out in engine.step(Budget(4096))):
+                pass
+            snapshot = engine.remove(1, keep=True)
+            sizes.append(sum(buffer.nbytes for buffer in snapshot.export()[1]) / 1e6 if snapshot is not None else 0.0)
+            with suppress(Exception):
+                model.close()
+        rows.append(
+            ["MB of 700 tokens", label, f"{sizes[0]:.2f}", f"{sizes[1]:.2f}", f"{sizes[0] / sizes[1]:.2f}", "<= 0.55"]
+        )
+    return table(HEADER, rows)
+
+
+def _ratio(ours: list[float], theirs: list[float]) -> str:
+    return spread(ratios(ours, theirs), 3)
+
+
+PARTS = {"shared": shared, "restart": restart, "mix": mix, "unique": unique, "quantised": quantised}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=[])
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    for name in arguments.parts or PARTS:
+        print(f"\n### {name}: {PARTS[name].__doc__}\n\n{PARTS[name](arguments.rounds)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

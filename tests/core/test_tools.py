@@ -19,6 +19,7 @@ from heylook_core.testkit.toy import TEMPLATE, ToyCodec
 from heylook_core.text.markers import Produced, Stage
 from heylook_core.text.pipeline import TextPipeline
 from heylook_core.text.plan import formats_of, plan_of
+from heylook_core.text.reasoning import REASONING_FORMATS
 from heylook_core.text.template import ChatTemplate
 from heylook_core.text.tools import TOOL_FORMATS, ToolStage, tool_format
 
@@ -294,3 +295,11 @@ def test_mistral_s_templates_get_ids_of_nine_letters() -> None:
     call = Message("assistant", tool_calls=(ToolCall("call_0123456789abcdef", "f", "{}"),))
     result = Message("tool", (TextPart("x"),), tool_call_id="call_0123456789abcdef")
     assert made.render((call, result)) == "789abcdef 789abcdef"
+
+
+def test_the_reference_names_every_format_and_what_is_not_read() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "tool-formats.md").read_text(encoding="utf-8")
+    for format in (*TOOL_FORMATS, *REASONING_FORMATS):
+        assert f"| `{format.name}` |" in page
+    for name in UNSUPPORTED:
+        assert name.removesuffix(".jinja") in page

@@ -1,6 +1,6 @@
 """MLX behind heylook against `mlx_lm.server` on the same model.
 
-    python -m benchmarks.mlx [--rounds N] [--tokens N]
+python -m benchmarks.mlx [--rounds N] [--tokens N]
 """
 
 from __future__ import annotations

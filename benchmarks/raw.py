@@ -2,7 +2,8 @@
 
     python -m benchmarks.raw PROVIDER CONFIG_JSON
 
-reads lines `STREAMS TOKENS PROMPT_TOKENS` from standard input and answers each with the seconds it took.
+reads lines `STREAMS TOKENS PROMPT_TOKENS` from standard input and answers each with the seconds it took, by the
+clock and of CPU.
 """
 
 from __future__ import annotations
@@ -58,11 +59,16 @@ class RawLoop:
 
     def rate(self, streams: int, tokens: int, prompt: int) -> float:
         """Tokens a second over all rows, prefill included."""
+        return self.rate_and_cpu(streams, tokens, prompt)[0]
+
+    def rate_and_cpu(self, streams: int, tokens: int, prompt: int) -> tuple[float, float]:
+        """`rate`, and milliseconds of CPU per token."""
         if self._process.stdin is None or self._process.stdout is None:
             raise RuntimeError("the raw loop has no pipes")
         self._process.stdin.write(f"{streams} {tokens} {prompt}\n")
         self._process.stdin.flush()
-        return streams * tokens / float(self._process.stdout.readline())
+        clock, cpu = map(float, self._process.stdout.readline().split())
+        return streams * tokens / clock, cpu * 1e3 / (streams * tokens)
 
     def close(self) -> None:
         if self._process.stdin is not None:
@@ -75,7 +81,9 @@ def main(provider: str, config: str) -> None:
     seconds(model, 1, 4, 16)
     for line in sys.stdin:
         streams, tokens, prompt = map(int, line.split())
-        print(seconds(model, streams, tokens, prompt), flush=True)
+        before = time.process_time()
+        clock = seconds(model, streams, tokens, prompt)
+        print(clock, time.process_time() - before, flush=True)
     model.close()
 
 

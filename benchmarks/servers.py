@@ -42,18 +42,32 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """User and system time of the server process itself, not of its workers."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return _cpu_seconds(self.process.pid)
+
+    def tree_cpu_seconds(self) -> float:
+        """User and system time of the server process and of the workers that are its children now."""
+        return sum(_cpu_seconds(pid) for pid in [self.process.pid, *children(self.process.pid)])
 
     def resident_bytes(self) -> int:
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def children(pid: int) -> list[int]:
+    """The child processes of every thread of `pid`."""
+    lists = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for found in lists for child in found.read_text().split()]
+
+
 @contextmanager
 def started(command: list[str], port: int, ready: str = "/v1/models", log: Path | None = None) -> Iterator[Server]:
     """Run `command` until the block ends; it counts as ready once `ready` answers anything below 500."""
-    with open(log or os.devnull, "wb") as output:
+    with Path(log or os.devnull).open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, env=environment())
         try:
             _wait(f"http://127.0.0.1:{port}{ready}", process)

@@ -1,6 +1,6 @@
 """How soon the command line and the server are there, and what an idle server weighs.
 
-    python -m benchmarks.start
+python -m benchmarks.start
 """
 
 from __future__ import annotations

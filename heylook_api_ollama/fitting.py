@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from heylook_api_ollama.options import DEFAULTS, OllamaOptions
+from heylook_api_ollama.options import DEFAULTS, NO_LIMIT, OllamaOptions
 from heylook_api_ollama.schema import OllamaGenerationRequest
 from heylook_core.errors import InvalidRequest, Unsupported
 from heylook_core.messages import Accepted, ChatRequest, Format, Overflow, Thinking
@@ -82,6 +82,7 @@ def common_fields(body: OllamaGenerationRequest, options: OllamaOptions, may_tru
         sampling=options.sampling,
         defaults=DEFAULTS,
         max_tokens=options.max_tokens,
+        default_max_tokens=NO_LIMIT,
         stop=options.stop,
         overflow=Overflow(truncates, truncates and body.shift is not False, options.keep),
         logprobs=bool(body.logprobs),

@@ -132,7 +132,8 @@ class Preparation:
 
     def _limit(self, request: ChatRequest, prompt: int, context: int) -> int:
         if prompt == 0:
-            raise InvalidRequest("The prompt is empty: it has to give the model at least one token.", param="messages")
+            what = "messages" if request.prompt is None else "prompt"
+            raise InvalidRequest("The prompt is empty: it has to give the model at least one token.", param=what)
         if context and prompt >= context:
             whose = "This model's" if context == self._info.context else "This request's"
             message = (
@@ -142,7 +143,13 @@ class Preparation:
             raise ContextExceeded(message, param="messages" if request.prompt is None else "prompt")
         asked = next(
             value
-            for value in (request.max_tokens, self._config.max_tokens, self._info.max_tokens, DEFAULT_MAX_TOKENS)
+            for value in (
+                request.max_tokens,
+                self._config.max_tokens,
+                self._info.max_tokens,
+                request.default_max_tokens,
+                DEFAULT_MAX_TOKENS,
+            )
             if value is not None
         )
         return min(asked, context - prompt) if context else asked

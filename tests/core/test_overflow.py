@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -109,3 +111,16 @@ def test_text_around_a_gap_is_put_between_the_models_marks():
     assert preparation.prepare(1, request, 0.0).tokens == [9, 256, *b"ab", 257, *b"c", 258]
     with pytest.raises(Unsupported, match="insertion point"):
         prepare(request)
+
+
+def test_length_of_an_answer_is_the_requests_then_the_models_then_the_dialects():
+    info = ModelInfo(context=4000, template=TEMPLATE, max_tokens=7)
+    talk = LONG[-1:]
+
+    def limit(info: ModelInfo, **fields: Any) -> int:
+        request = ChatRequest(model="m", messages=talk, **fields)
+        return Preparation(info, ToyCodec(), TokenConfig()).prepare(1, request, 0.0).limit
+
+    assert limit(info, max_tokens=5, default_max_tokens=3000) == 5
+    assert limit(info, default_max_tokens=3000) == 7
+    assert limit(ModelInfo(context=4000, template=TEMPLATE), default_max_tokens=3000) == 3000

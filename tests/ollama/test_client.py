@@ -73,6 +73,19 @@ def test_functions_are_called_with_objects_and_their_results_understood(client: 
     assert [call.function.arguments["n"] for call in streamed] == [0, 1]
 
 
+def test_whole_round_with_a_tool_thinking_and_a_schema(client: ollama.Client):
+    talk: list[Any] = [{"role": "user", "content": "please add 2 and 3"}]
+    answer = client.chat("scripted", talk, tools=[add])
+    assert answer.message.thinking
+    [call] = answer.message.tool_calls or ()
+    assert isinstance(call.function.arguments["a"], int)
+    talk += [answer.message, {"role": "tool", "tool_name": "add", "content": "5"}]
+    assert client.chat("scripted", talk, tools=[add], think=False).message.content == "The result is 5"
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    found = client.chat("scripted", [{"role": "user", "content": "count"}], format=schema, think=False).message.content
+    assert isinstance(json.loads(found or "")["n"], int)
+
+
 def test_schema_of_a_pydantic_model_is_passed_on(client: ollama.Client):
     class Country(BaseModel):
         name: str

@@ -184,9 +184,8 @@ def test_tool_calls_end_with_stop(http: httpx.Client):
 
 
 def test_error_after_the_start_is_one_last_line_without_done(http: httpx.Client):
-    lines = lines_of(
-        http.post("/api/chat", json={"model": "scripted", "messages": [{"role": "user", "content": "fail"}]})
-    )
+    fail = [{"role": "user", "content": "fail"}]
+    lines = lines_of(http.post("/api/chat", json={"model": "scripted", "messages": fail, "think": False}))
     assert lines[0]["message"]["content"] == "so"
     assert lines[-1].keys() == {"error"}
     assert isinstance(lines[-1]["error"], str)

@@ -39,6 +39,7 @@ def test_open_webui_verifies_lists_chats_and_unloads(http: httpx.Client):
     chat = {
         "model": "scripted:latest",
         "messages": [{"role": "user", "content": "say hello there"}],
+        "think": False,
         "options": {},
         "stream": True,
         "keep_alive": "5m",

@@ -8,7 +8,7 @@ import re
 from heylook_core.errors import InvalidRequest
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_PART = r"(\d+(?:\.\d+)?)(ms|s|m|h)"
+_PART = r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)"
 
 
 def keep_alive_of(given: float | str | None) -> float | None:
@@ -24,7 +24,7 @@ def keep_alive_of(given: float | str | None) -> float | None:
 
 def _seconds(text: str) -> float:
     sign, rest = (-1.0, text[1:]) if text.startswith("-") else (1.0, text)
-    if re.fullmatch(r"\d{1,12}(\.\d{1,9})?", rest):
+    if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,9})?", rest):
         return sign * float(rest)
     if len(rest) < 40 and re.fullmatch(f"(?:{_PART})+", rest):
         return sign * sum(float(number) * UNITS[unit] for number, unit in re.findall(_PART, rest))

@@ -71,6 +71,7 @@ def server() -> Iterator[LiveServer]:
     models = (
         *settings.models,
         ModelEntry(id="acme/calling", provider="calling", placement="thread", description="calls tools"),
+        ModelEntry(id="scripted", provider="scripted", placement="thread"),
         ModelEntry(id="broken", provider="toy", config={"fail": "load"}, placement="thread"),
     )
     with live_server(msgspec.structs.replace(settings, models=models), PluginsWithCalling()) as running:

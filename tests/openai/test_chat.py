@@ -129,7 +129,7 @@ def test_default_model_answers_a_request_that_names_none(http: httpx.Client):
 
 
 def test_every_route_of_the_models_is_there(client: openai.OpenAI, http: httpx.Client):
-    assert [model.id for model in client.models.list()] == ["toy", "acme/calling", "broken"]
+    assert [model.id for model in client.models.list()] == ["toy", "acme/calling", "scripted", "broken"]
     assert client.models.retrieve("acme/calling").owned_by == "heylook"
     for path in ("acme/calling", "acme%2Fcalling"):
         model = http.get(f"/v1/models/{path}").json()

@@ -12,6 +12,7 @@ from heylook_api_openai.errors import error_reply
 from heylook_core import errors
 from heylook_core.errors import HeylookError
 
+NO_SCHEMA = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "strin"}}}
 HELLO: list[Any] = [{"role": "user", "content": "hello"}]
 
 
@@ -64,7 +65,7 @@ def test_body_that_is_no_json_object_is_400_without_param(http: httpx.Client, bo
         ({"top_logprobs": 3}, "top_logprobs", "invalid_value"),
         ({"logprobs": True, "top_logprobs": 21}, "top_logprobs", "invalid_value"),
         ({"response_format": {"type": "sound"}}, "response_format.type", "invalid_value"),
-        ({"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "strin"}}}}, "response_format", "invalid_value"),
+        ({"response_format": NO_SCHEMA}, "response_format", "invalid_value"),
         ({"tools": [{"type": "custom", "custom": {"name": "x"}}]}, "tools[0].type", "unsupported_value"),
         ({"tool_choice": "required"}, "tool_choice", "invalid_value"),
         ({"tool_choice": "sometimes"}, "tool_choice", "invalid_value"),

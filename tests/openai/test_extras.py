@@ -1,0 +1,95 @@
+"""What /v1/chat/completions takes beside OpenAI's fields: keep_alive, include_performance, constraints, sizes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from heylook_api_openai.constraints import format_of
+from heylook_api_openai.durations import keep_alive_of
+from heylook_api_openai.schema import OpenAIChatRequest
+from heylook_core.errors import InvalidRequest
+from heylook_core.messages import Format
+
+SAID = [{"role": "user", "content": "hello"}]
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [
+        (None, None),
+        (0, 0.0),
+        (90, 90.0),
+        ("5m", 300.0),
+        ("1h30m", 5400.0),
+        ("250ms", 0.25),
+        ("60", 60.0),
+        (-1, math.inf),
+    ],
+    ids=str,
+)
+def test_keep_alive_is_a_number_or_a_duration(given: Any, seconds: float | None):
+    assert keep_alive_of(given) == seconds
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("given", ["", "soon", "5 m", "m", "1d", "5m" * 50, "\u0665"])
+def test_other_texts_are_no_duration(given: str):
+    with pytest.raises(InvalidRequest, match="keep_alive"):
+        keep_alive_of(given)
+
+
+@pytest.mark.integration
+def test_keep_alive_zero_unloads_the_model_afterwards(http: httpx.Client):
+    body = {"model": "scripted", "messages": SAID, "keep_alive": 0}
+    assert http.post("/v1/chat/completions", json=body).status_code == 200
+    answer = http.post("/v1/chat/completions", json=body | {"keep_alive": -1})
+    assert answer.status_code == 200
+    assert http.get("/v1/models/scripted").json()["loaded"] is True
+
+
+@pytest.mark.integration
+def test_performance_comes_if_asked_whole_or_streamed(http: httpx.Client):
+    body = {"model": "toy", "messages": SAID, "max_tokens": 8, "include_performance": True}
+    figures = http.post("/v1/chat/completions", json=body).json()["performance"]
+    assert figures.keys() == {
+        *("prompt_tps", "generation_tps", "queue_seconds"),
+        *("prefill_seconds", "decode_seconds", "first_token_seconds"),
+    }
+    assert figures["generation_tps"] > 0
+    streamed = http.post("/v1/chat/completions", json=body | {"stream": True}).text
+    assert '"choices":[],"performance":{"prompt_tps":' in streamed
+    assert "performance" not in http.post("/v1/chat/completions", json=body | {"include_performance": None}).json()
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("fields", "format_"),
+    [
+        ({}, None),
+        ({"response_format": {"type": "text"}}, None),
+        ({"guided_regex": "a+"}, Format("regex", text="a+")),
+        ({"grammar": 'root ::= "a"'}, Format("grammar", text='root ::= "a"')),
+        ({"guided_choice": ["a", "b"]}, Format("choice", choices=("a", "b"))),
+        ({"guided_json": {"type": "object"}}, Format("schema", schema={"type": "object"})),
+        ({"structured_outputs": {"regex": "a+"}}, Format("regex", text="a+")),
+        ({"structured_outputs": {"choice": ["a"]}}, Format("choice", choices=("a",))),
+    ],
+    ids=str,
+)
+def test_constraints_have_several_names(fields: dict[str, Any], format_: Format | None):
+    assert format_of(msgspec.convert({"messages": SAID, **fields}, OpenAIChatRequest)) == format_
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    "fields", [{"guided_regex": "a", "grammar": "b"}, {"guided_choice": []}, {"guided_choice": [""]}]
+)
+def test_constraints_that_contradict_are_refused(fields: dict[str, Any]):
+    with pytest.raises(InvalidRequest):
+        format_of(msgspec.convert({"messages": SAID, **fields}, OpenAIChatRequest))

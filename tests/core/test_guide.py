@@ -122,7 +122,7 @@ def test_a_neighbour_in_the_batch_answers_as_if_it_were_alone() -> None:
     ("format", "pattern"),
     [
         (Format("regex", text="[a-c]{3}-[0-9]+x"), r"[a-c]{3}-[0-9]+x"),
-        (Format("choice", choices=("yes", "no", "caf\u00e9 \"x\"")), "yes|no|caf\u00e9 \"x\""),
+        (Format("choice", choices=("yes", "no", "\u00e9t\u00e9 \"x\"")), "yes|no|\u00e9t\u00e9 \"x\""),
         (Format("grammar", text='start: "a" b\nb: /[0-9]{4}/'), "a[0-9]{4}"),
         (Format("grammar", text='root ::= "x" ("1" | "2") "y"'), "x[12]y"),
         (Format("schema", {"type": "array", "items": {"type": "boolean"}, "minItems": 2, "maxItems": 2}),
@@ -139,7 +139,7 @@ def test_every_kind_of_constraint_holds(format: Format, pattern: str) -> None:
 @pytest.mark.parametrize(
     ("format", "words"),
     [
-        (Format("schema", {"type": "strin"}), "strin"),
+        (Format("schema", {"type": "letters"}), "letters"),
         (Format("schema", {"not": {"type": "string"}}), "not"),
         (Format("schema", {"$ref": "#/nowhere"}), "nowhere"),
         (Format("schema", {"type": "string", "pattern": "(?=a)"}), "look-around"),
@@ -155,7 +155,7 @@ def test_what_cannot_be_compiled_is_refused_with_the_compiler_s_words(format: Fo
 
 
 def test_a_bad_tool_schema_is_refused_by_its_field() -> None:
-    bad = Tool("f", None, {"type": "object", "properties": {"a": {"type": "strin"}}, "required": ["a"]})
+    bad = Tool("f", None, {"type": "object", "properties": {"a": {"type": "letters"}}, "required": ["a"]})
     with pytest.raises(InvalidRequest) as refused:
         prepared(ask(tools=(bad,), tool_choice=ToolChoice("required")))
     assert refused.value.param == "tools"
@@ -248,6 +248,17 @@ def test_a_forced_call_is_one_in_every_format(name: str) -> None:
     assert arguments["days"] in range(10)
     assert end_of(events).reason == "tool_calls"
     assert text_of(events) == ""
+
+
+def test_a_forced_call_follows_the_reasoning_of_harmony() -> None:
+    request = ask("x", tools=(CLOCK, WEATHER), tool_choice=ToolChoice("required", ("clock",)))
+    (guide,) = prepared(request, tool_format="harmony", reasoning_format="harmony").guides
+    text = "<|channel|>analysis<|message|>So.<|end|><|start|>assistant<|channel|>commentary to=functions.clock "
+    for token in ToyCodec().encode(f"{text}<|constrain|>json<|message|>{{}}"):
+        assert guide.accepts(token)
+        guide.advance(token)
+    assert guide.complete
+    assert guide.accepts(EOS)
 
 
 def test_required_calls_are_of_the_tools_offered() -> None:

@@ -5,15 +5,28 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heylook_core.errors import ConfigError, InvalidRequest
-from heylook_core.messages import ChatRequest, Message, TextPart, Tool, ToolArgs, ToolCall, ToolChoice, ToolOpen
-from heylook_core.provider import Token, TokenConfig
+from heylook_core.messages import (
+    ChatRequest,
+    Message,
+    Reasoning,
+    Text,
+    TextPart,
+    Tool,
+    ToolArgs,
+    ToolCall,
+    ToolChoice,
+    ToolOpen,
+)
+from heylook_core.provider import Decoder, Token, TokenConfig
 from heylook_core.testkit.llama_sdist import chat_templates
 from heylook_core.testkit.toy import TEMPLATE, ToyCodec
 from heylook_core.text.markers import Produced, Stage
@@ -22,6 +35,7 @@ from heylook_core.text.plan import formats_of, plan_of
 from heylook_core.text.reasoning import REASONING_FORMATS
 from heylook_core.text.template import ChatTemplate
 from heylook_core.text.tools import TOOL_FORMATS, ToolStage, tool_format
+from heylook_core.text.tools.harmony import HarmonyStage
 
 ARGUMENTS = {"city": 'Paris "x" <b>\nsecond', "days": 3, "detail": True}
 SCHEMA = {
@@ -197,7 +211,7 @@ def test_several_calls_are_numbered(name: str) -> None:
     ("name", "text"),
     [
         ("hermes", "<tool_call> is how calls begin"),
-        ("hermes", '<tool_call>{"nam": "get_weather"}</tool_call> no name'),
+        ("hermes", '<tool_call>{"called": "get_weather"}</tool_call> no name'),
         ("hermes", '<tool_call>\n{"name": "get_wea'),
         ("llama3", '{"name": "Bob", "parameters": {}}'),
         ("llama3", '{"city": "Paris"}'),
@@ -299,7 +313,56 @@ def test_mistral_s_templates_get_ids_of_nine_letters() -> None:
 
 def test_the_reference_names_every_format_and_what_is_not_read() -> None:
     page = (Path(__file__).parents[2] / "docs" / "reference" / "tool-formats.md").read_text(encoding="utf-8")
-    for format in (*TOOL_FORMATS, *REASONING_FORMATS):
-        assert f"| `{format.name}` |" in page
+    for name in [format.name for format in TOOL_FORMATS] + [format.name for format in REASONING_FORMATS]:
+        assert f"| `{name}` |" in page
     for name in UNSUPPORTED:
         assert name.removesuffix(".jinja") in page
+
+
+def test_harmony_calls_are_read_at_every_split() -> None:
+    arguments = json.dumps(ARGUMENTS)
+    text = (
+        "<|channel|>analysis<|message|>I look.<|end|><|start|>assistant<|channel|>commentary to=functions.get_weather "
+        f"<|constrain|>json<|message|>{arguments}<|call|><|start|>assistant to=functions.clock<|channel|>commentary "
+        "json<|message|>{}"
+    )
+    for parts in every_split(text):
+        calls, shown, length = read(HarmonyStage(0, (WEATHER, CLOCK)), parts)
+        assert calls == [("get_weather", arguments), ("clock", "{}")]
+        assert (shown, length) == ("I look.", len(text))
+
+
+class Hiding(ToyCodec):
+    """The toy's codec with markers as special tokens that are never spelled, as GGUF has them."""
+
+    SPECIAL: ClassVar[dict[str, int]] = {"<tool_call>": 1000, "</tool_call>": 1001, "<think>": 1002, "</think>": 1003}
+
+    def encode(self, text: str) -> list[int]:
+        found: list[int] = []
+        for part in re.split("(" + "|".join(self.SPECIAL) + ")", text):
+            found += [self.SPECIAL[part]] if part in self.SPECIAL else super().encode(part)
+        return found
+
+    def decoder(self, prompt: Sequence[int] = ()) -> Decoder:
+        return HidingDecoder()
+
+    def piece(self, token: int) -> bytes:
+        return bytes([token]) if token < 256 else b""
+
+
+class HidingDecoder(Decoder):
+    def push(self, token: int) -> bytes:
+        return bytes([token]) if token < 256 else b""
+
+
+def test_markers_that_are_special_tokens_are_seen_though_never_spelled() -> None:
+    codec = Hiding()
+    request = ChatRequest(model="m", messages=(QUESTION,), tools=(WEATHER, CLOCK))
+    plan = plan_of(formats_of(TEMPLATE, TokenConfig(), codec), request, "<think>")
+    made = TextPipeline(0, codec, [], (), False, plan.stages(0, request), plan.formats.hidden)
+    tokens = codec.encode(f"I look.\n</think>\n\nWait.\n{CALLS['hermes']}\nDone")
+    pieces = [event for token in tokens for event in made.push(Token(1, token))] + made.end()
+    assert "".join(event.text for event in pieces if isinstance(event, Reasoning)) == "I look."
+    assert "".join(event.text for event in pieces if isinstance(event, Text)) == "Wait.Done"
+    assert [event.name for event in pieces if isinstance(event, ToolOpen)] == ["get_weather"]
+    assert made.reasoning_tokens == len("I look.\n") + 1

@@ -12,7 +12,7 @@ from heylook_api_openai.errors import error_reply
 from heylook_core import errors
 from heylook_core.errors import HeylookError
 
-NO_SCHEMA = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "strin"}}}
+NO_SCHEMA = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "letters"}}}
 HELLO: list[Any] = [{"role": "user", "content": "hello"}]
 
 

@@ -13,7 +13,7 @@ import msgspec
 
 from heylook_api_ollama.answers import Stopwatch, answered_calls, context_of, done_reason, logprobs_of
 from heylook_api_ollama.schema import OllamaAnswer, OllamaChatAnswer, OllamaGenerateAnswer
-from heylook_api_ollama.times import now
+from heylook_api_ollama.times import now, stamp
 from heylook_core.messages import ChatRequest, Finished, Logprobs, Reasoning, Text, ToolArgs, ToolCall, ToolOpen
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ encode = msgspec.json.Encoder().encode
 
 NDJSON = "application/x-ndjson"
 KEEPALIVE = b" "
+NOT_DONE = b',"done":false}\n'
 
 
 class Shape(NamedTuple):
@@ -43,6 +44,8 @@ class Lines:
         self._request = request
         self._model = model
         self._shape = shape
+        self._text = b'",' + shape.before
+        self._end = shape.after + NOT_DONE
         self._watch = watch
         self._head = b'{"model":%b,"created_at":"' % encode(model)
         self._remembers = shape is GENERATE and request.prompt is None
@@ -52,12 +55,15 @@ class Lines:
 
     def of(self, events: list[Any], load_seconds: float) -> bytes:
         """Lines of what arrived. Raises Cancelled where the answer was ended from outside."""
+        if len(events) == 1 and type(events[0]) is Text and self._call is None:
+            return self._plain(events[0].text)
         lines: list[bytes] = []
         texts: list[str] = []
         tokens: list[Logprobs] = []
         for event in events:
             kind = type(event)
             if kind is Text:
+                lines.append(self._complete_call())
                 texts.append(event.text)
             elif kind is Logprobs:
                 tokens.append(event)
@@ -72,9 +78,17 @@ class Lines:
         if not texts and not tokens:
             return b""
         text = "".join(texts)
+        if not tokens:
+            return self._plain(text)
         if self._remembers:
             self._said.append(text)
-        return self._line(text, top=b',"logprobs":%b' % encode(logprobs_of(tokens)) if tokens else b"")
+        return self._line(text, top=b',"logprobs":%b' % encode(logprobs_of(tokens)))
+
+    def _plain(self, text: str) -> bytes:
+        """The line of most tokens: one small join."""
+        if self._remembers:
+            self._said.append(text)
+        return b"".join((self._head, stamp(), self._text, encode(text), self._end))
 
     def _other(self, event: Any, load_seconds: float) -> bytes:
         if isinstance(event, ToolArgs) and self._call is not None:
@@ -102,16 +116,7 @@ class Lines:
         return self._line("", b',"tool_calls":%b' % encode(calls))
 
     def _line(self, text: str, inner: bytes = b"", top: bytes = b"") -> bytes:
-        shape = self._shape
-        return b'%b%b",%b%b%b%b%b,"done":false}\n' % (
-            self._head,
-            now().encode(),
-            shape.before,
-            encode(text),
-            inner,
-            shape.after,
-            top,
-        )
+        return b"".join((self._head, stamp(), self._text, encode(text), inner, self._shape.after, top, NOT_DONE))
 
     def _last(self, finish: Finished, load_seconds: float) -> bytes:
         fields: dict[str, Any] = {

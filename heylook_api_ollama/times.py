@@ -6,6 +6,7 @@ import math
 import re
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from heylook_api_ollama.schema import KeepAlive
 from heylook_core.errors import InvalidRequest, WrongType
@@ -59,4 +60,15 @@ def moment(at: float) -> str:
 
 
 def now() -> str:
-    return moment(time.time())
+    return stamp().decode()
+
+
+def stamp() -> bytes:
+    """Now, as `moment` has it; a stream needs it for every line, so the second is written once."""
+    seconds, rest = divmod(time.time_ns(), NANOSECONDS)
+    return b"%b.%06dZ" % (_second(seconds), rest // 1000)
+
+
+@lru_cache(maxsize=2)
+def _second(at: int) -> bytes:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S").encode()

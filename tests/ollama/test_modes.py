@@ -137,9 +137,9 @@ def test_ollamas_variable_lets_a_web_page_in(monkeypatch: pytest.MonkeyPatch, tm
 
 @pytest.mark.unit
 def test_wrong_setting_of_the_dialect_keeps_the_server_from_starting():
-    settings = msgspec.structs.replace(toy_settings(), dialects={"ollama": {"versoin": "1.2.3"}})
+    settings = msgspec.structs.replace(toy_settings(), dialects={"ollama": {"colour": "1.2.3"}})
     plugins = Plugins()
-    with pytest.raises(ConfigError, match="versoin"):
+    with pytest.raises(ConfigError, match="colour"):
         Server(
             msgspec.structs.replace(settings, server=msgspec.structs.replace(settings.server, api="ollama")),
             plugins,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ EVENTS: list[Any] = [
 def read(cuts: list[int], shape: Any) -> list[dict[str, Any]]:
     lines = Lines(ChatRequest(model="m"), 'na"me', shape, Stopwatch())
     edges = [0, *sorted(cuts), len(EVENTS)]
-    data = b"".join(lines.of(EVENTS[start:end], 0.0) for start, end in zip(edges, edges[1:], strict=False))
+    data = b"".join(lines.of(EVENTS[start:end], 0.0) for start, end in pairwise(edges))
     assert data.endswith(b"\n")
     return [json.loads(line) for line in data.removesuffix(b"\n").split(b"\n")]
 

@@ -62,14 +62,10 @@ class ScriptedProvider(Provider):
             raise Unsupported(message, param="response_format")
         prompt = sum(len(message.text.split()) for message in request.messages)
         yield Accepted(prompt)
-        for choice in range(request.n):
-            yield from self._answer(request, choice, prompt, cancelled)
-
-    def _answer(self, request: ChatRequest, choice: int, prompt: int, cancelled: ThreadEvent) -> Iterator[Event]:
         started = time.monotonic()
         counts = {Reasoning: 0, Text: 0, ToolArgs: 0}
         reason: FinishReason = "stop"
-        for event in answer(request, choice):
+        for event in answer(request):
             if cancelled.wait(self.config.delay):
                 return
             if request.max_tokens is not None and sum(counts.values()) >= request.max_tokens:
@@ -81,11 +77,11 @@ class ScriptedProvider(Provider):
                 counts[type(event)] += 1
             yield event
         usage = Usage(prompt=prompt, completion=sum(counts.values()), reasoning=counts[Reasoning])
-        yield Finished(choice, reason, usage, Timings(decode=time.monotonic() - started))
+        yield Finished(0, reason, usage, Timings(decode=time.monotonic() - started))
 
 
-def answer(request: ChatRequest, choice: int) -> Iterator[Reasoning | Text | ToolOpen | ToolArgs]:
-    """The events of one choice, about a word each."""
+def answer(request: ChatRequest) -> Iterator[Reasoning | Text | ToolOpen | ToolArgs]:
+    """The events of the answer, about a word each."""
     last = request.messages[-1]
     said = last.text
     order, _, rest = said.partition(" ")
@@ -93,15 +89,15 @@ def answer(request: ChatRequest, choice: int) -> Iterator[Reasoning | Text | Too
         said = rest
     if request.thinking.enabled or (order == "think" and request.thinking.enabled is not False):
         for word in _spaced(["I", "think", "about:", *said.split()]):
-            yield Reasoning(choice, word)
+            yield Reasoning(0, word)
     called = [] if last.role == "tool" else tools(request, said)
     for index, tool in enumerate(called):
-        yield ToolOpen(choice, index, f"call_{secrets.token_hex(12)}", tool.name)
+        yield ToolOpen(0, index, f"call_{secrets.token_hex(12)}", tool.name)
         for piece in re.findall(r"\S+\s*", json.dumps(Filling(said).value(tool.parameters or {"type": "object"}))):
-            yield ToolArgs(choice, index, piece)
+            yield ToolArgs(0, index, piece)
     if not called:
         for word in _spaced(words(said, request)):
-            yield Text(choice, word)
+            yield Text(0, word)
 
 
 def tools(request: ChatRequest, said: str) -> list[Tool]:

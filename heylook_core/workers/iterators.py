@@ -71,7 +71,7 @@ class IteratorLane:
                     yield events
                 if cancelled.is_set() or answer.has(index):
                     return
-            if left_open := answer.missing("stop", index):
+            if left_open := answer.missing("cancelled" if cancelled.is_set() else "stop", index):
                 yield left_open
         finally:
             close = getattr(iterator, "close", None)

@@ -356,7 +356,7 @@ def test_a_full_queue_is_busy() -> None:
         (chat("x" * 9000), ContextExceeded, "messages"),
         (chat("hello", format=Format("regex", text="(a")), InvalidRequest, "response_format"),
         (ChatRequest(model="toy", prompt="a", suffix="b"), Unsupported, "suffix"),
-        (ChatRequest(model="toy", prompt=()), InvalidRequest, "messages"),
+        (ChatRequest(model="toy", prompt=()), InvalidRequest, "prompt"),
         (ChatRequest(model="toy", prompt=(5, 999)), InvalidRequest, "prompt"),
         (ChatRequest(model="toy", messages=(Message("user", (ImagePart("data:,"),)),)), Unsupported, "messages"),
     ],

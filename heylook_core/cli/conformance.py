@@ -22,10 +22,11 @@ def conformance(providers: tuple[str, ...], as_json: bool) -> int:
 
     Each one works, or is refused with a reason because the model lacks a capability; exit with 1 if one fails.
     """
-    from heylook_core.testkit.conformance import matrix, subjects
+    from heylook_core.testkit.conformance import matrix
+    from heylook_core.testkit.models import installed_models
 
     plugins = Invocation().plugins
-    cells = list(matrix(plugins, subjects(plugins, providers)))
+    cells = list(matrix(plugins, installed_models(providers, plugins)))
     if as_json:
         import json
 

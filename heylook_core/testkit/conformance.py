@@ -12,14 +12,12 @@ import msgspec
 
 from heylook_core.dialect import Dialect, Feature
 from heylook_core.errors import HeylookError
-from heylook_core.plugins import PROVIDERS, Plugins
+from heylook_core.plugins import Plugins
 from heylook_core.provider import ModelInfo
 from heylook_core.settings import ModelEntry, ServerSettings, Settings
 from heylook_core.testkit.server import LIMIT_SECONDS, LiveServer, live_server
 
 State: TypeAlias = Literal["works", "refused", "fails"]
-
-TAG = "demo"
 
 
 class Cell(NamedTuple):
@@ -31,22 +29,6 @@ class Cell(NamedTuple):
     feature: str
     state: State
     reason: str = ""
-
-
-def subjects(plugins: Plugins, names: Sequence[str] = ()) -> list[ModelEntry]:
-    """The toy, the scripted and the demo models that are installed; one for each provider, or those of `names`."""
-    brought = [entry for answer in plugins.ask("provide_models") for entry in answer if TAG in entry.tags]
-    known = [
-        ModelEntry(id="toy", provider="toy", placement="thread"),
-        ModelEntry(id="scripted", provider="scripted", placement="thread"),
-        *(msgspec.structs.replace(entry, aliases=(), placement="process") for entry in brought),
-    ]
-    found: dict[str, ModelEntry] = {}
-    for entry in known:
-        wanted = not names or entry.provider in names or entry.id in names
-        if wanted and entry.provider in plugins.names(PROVIDERS):
-            found.setdefault(entry.provider, msgspec.structs.replace(entry, id=entry.provider))
-    return list(found.values())
 
 
 def matrix(plugins: Plugins, entries: Sequence[ModelEntry]) -> Iterator[Cell]:

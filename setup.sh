@@ -36,7 +36,7 @@ plugins() {
     local folder name
     for folder in "$here"/plugins/*/; do
         name=$(basename "$folder")
-        if [ -f "$folder/pyproject.toml" ] && [ -f "$folder/heylook_$name/plugin.py" ]; then
+        if [ -f "$folder/pyproject.toml" ] && [ -f "$folder/heylook_$name/__init__.py" ]; then
             echo "$name"
         fi
     done

@@ -63,7 +63,7 @@ def checkout(tmp_path: Path) -> Checkout:
     for name in ("demo_model", "gguf"):
         package = tmp_path / f"plugins/{name}/heylook_{name}"
         package.mkdir(parents=True)
-        (package / "plugin.py").touch()
+        (package / "__init__.py").touch()
         shutil.copy(ROOT / f"plugins/{name}/pyproject.toml", package.parent)
     executable(tmp_path / "bin/uv", UV)
     return Checkout(tmp_path)

@@ -33,7 +33,7 @@ HAS_LLAMA_CPP = importlib.util.find_spec("llama_cpp") is not None
 
 def plugin_folders() -> list[Path]:
     """Plugins whose code is here; a folder may hold only its packaging."""
-    return [folder for folder in sorted(ROOT.glob("plugins/*")) if list(folder.glob("heylook_*/plugin.py"))]
+    return [folder for folder in sorted(ROOT.glob("plugins/*")) if list(folder.glob("heylook_*/__init__.py"))]
 
 
 PLUGINS = {folder.name for folder in plugin_folders()}

@@ -79,16 +79,22 @@ def _leave_stuck_threads(before: frozenset[threading.Thread]) -> None:
 
 
 def served_dialects(settings: ServerSettings, plugins: Plugins, serving: Serving) -> list[Dialect]:
-    """The dialects that `server.api` names. With `all`, one that cannot be loaded is left out and logged."""
+    """The dialects that `server.api` names; each may implement hooks. With `all`, a broken one is left out and logged."""
     if settings.api not in ("all", "both"):
-        return [plugins.load(DIALECTS, settings.api)(serving)]
+        return [_dialect(settings.api, plugins, serving)]
     found: list[Dialect] = []
     for name in plugins.names(DIALECTS):
         try:
-            found.append(plugins.load(DIALECTS, name)(serving))
+            found.append(_dialect(name, plugins, serving))
         except HeylookError as error:
             log.error("%s", error)
     return found
+
+
+def _dialect(name: str, plugins: Plugins, serving: Serving) -> Dialect:
+    dialect: Dialect = plugins.load(DIALECTS, name)(serving)
+    plugins.add(f"{DIALECTS}:{name}", dialect)
+    return dialect
 
 
 class _Uvicorn(uvicorn.Server):

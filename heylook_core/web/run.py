@@ -79,7 +79,7 @@ def _leave_stuck_threads(before: frozenset[threading.Thread]) -> None:
 
 
 def served_dialects(settings: ServerSettings, plugins: Plugins, serving: Serving) -> list[Dialect]:
-    """The dialects that `server.api` names; each may implement hooks. With `all`, a broken one is left out and logged."""
+    """The dialects that `server.api` names; each may have hooks. With `all`, a broken one is left out and logged."""
     if settings.api not in ("all", "both"):
         return [_dialect(settings.api, plugins, serving)]
     found: list[Dialect] = []

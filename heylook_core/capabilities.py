@@ -32,6 +32,9 @@ def needs(request: ChatRequest) -> Iterator[tuple[Capability, str, str]]:
         yield "tools", "tools", "tools"
     if request.tool_choice.mode == "required":
         yield "schema", "tool_choice", "forced tool calls"
+    thinking = request.thinking
+    if thinking.enabled or (thinking.enabled is None and thinking.effort is not None):
+        yield "reasoning", "reasoning_effort", "thinking"
     if request.format is not None:
         yield "schema", "response_format", "constrained output"
     if request.logprobs or request.top_logprobs:

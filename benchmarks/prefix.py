@@ -12,7 +12,6 @@ import tempfile
 import time
 import uuid
 from contextlib import ExitStack, suppress
-from pathlib import Path
 from typing import Any
 
 from benchmarks.client import stream

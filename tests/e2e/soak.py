@@ -1,0 +1,119 @@
+"""Long forms of the tests with random numbers. `scripts/soak gguf | prefix | swap`.
+
+gguf     random clients of a server with the GGUF demo model, for minutes
+prefix   random conversations, every answer compared with that of a model without prefix reuse
+swap     two models of which only one may be loaded, asked in turns
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from conversations import Script, ask, serving
+from test_prefix_scripts import STEPS, entry
+from traffic import Tally, Traffic, resident_bytes, settings
+
+from heylook_core.testkit.server import server_process
+
+ROOM = 48 << 20
+
+
+def gguf(arguments: argparse.Namespace) -> bool:
+    deadline = time.monotonic() + arguments.minutes * 60
+    with server_process(settings()) as server:
+        traffic = Traffic(server.url, server.process.pid, arguments.seed)
+        tally = asyncio.run(traffic.run(lambda _: time.monotonic() < deadline))
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(tally.kinds.items()))
+    say(f"{tally.requests} requests ({kinds}), {tally.compared} answers compared, none wrong, no slot left behind")
+    return flat(tally)
+
+
+def prefix(arguments: argparse.Namespace) -> bool:
+    for provider in ("mlx", "gguf"):
+        if find_spec(f"heylook_{provider}") is None:
+            say(f"{provider}: not installed")
+            continue
+        asked, cached = asyncio.run(_scripts(provider, range(arguments.seed, arguments.seed + arguments.scripts)))
+        say(
+            f"{provider}: {arguments.scripts} conversations, {asked} answers compared, {cached} tokens reused, no difference"
+        )
+    return True
+
+
+async def _scripts(provider: str, seeds: range) -> tuple[int, int]:
+    asked = cached = 0
+    async with serving(entry(provider)) as warm, serving(entry(provider), prefix_cache_bytes=0) as cold:
+        for seed in seeds:
+            script = Script(seed, "m")
+            await script.run(warm, cold, STEPS[provider])
+            asked, cached = asked + script.asked, cached + script.cached
+    return asked, cached
+
+
+def swap(arguments: argparse.Namespace) -> bool:
+    tally = asyncio.run(_swaps(arguments.swaps))
+    say(f"{tally.requests} swaps, every answer right")
+    return flat(tally)
+
+
+async def _swaps(count: int) -> Tally:
+    """Two names of the demo model, on both engines where both are installed."""
+    providers = [name for name in ("gguf", "mlx") if find_spec(f"heylook_{name}") is not None]
+    models = [entry(providers[number % len(providers)], f"m{number}") for number in range(2)]
+    tally = Tally()
+    async with serving(*models, max_loaded_models=1) as core:
+        for number in range(count):
+            model = f"m{number % 2}"
+            text, _ = await ask(core, model, ["What is the capital of France?"])
+            assert text == "Paris", (number, text)
+            assert [state.id for state in core.residency.states()] == [model]
+            tally.kinds[model] += 1
+            tally.memory.append(resident_bytes(os.getpid()))
+    return tally
+
+
+def flat(tally: Tally) -> bool:
+    """Whether memory stayed within bounds, said in a line."""
+    samples = tally.memory
+    first, most, last = (value / 2**20 for value in (samples[0], max(samples), samples[-1]))
+    say(f"resident memory: {first:.0f} MiB first, {most:.0f} most, {last:.0f} last")
+    if tally.growth > ROOM:
+        say(f"FAILED: memory grew by {tally.growth / 2**20:.0f} MiB from the first third of the run to the last")
+    return tally.growth <= ROOM
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="scripts/soak", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    commands = parser.add_subparsers(required=True, metavar="gguf | prefix | swap")
+    known: dict[Callable[[argparse.Namespace], bool], tuple[str, type[float] | type[int], float]] = {
+        gguf: ("--minutes", float, 10),
+        prefix: ("--scripts", int, 300),
+        swap: ("--swaps", int, 500),
+    }
+    for function, (option, kind, default) in known.items():
+        command = commands.add_parser(function.__name__)
+        command.add_argument(option, type=kind, default=default)
+        command.set_defaults(run=function)
+    arguments = parser.parse_args()
+    return 0 if arguments.run(arguments) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -148,8 +148,8 @@ def _path(value: Any, base: Path) -> Any:
     return value
 
 
-def check_entry(entry: ModelEntry, plugins: Plugins, configuration: Configuration | None = None) -> None:
-    """Check `entry.config` against its provider's own Config, which imports the provider's (light) module.
+def check_entry(entry: ModelEntry, plugins: Plugins, configuration: Configuration | None = None) -> Any:
+    """`entry.config` as its provider's own Config, which imports the provider's (light) module.
 
     With `configuration` the error names file and line. Raises ConfigError for a wrong key or value, PluginError
     if the provider cannot be loaded.
@@ -163,7 +163,7 @@ def check_entry(entry: ModelEntry, plugins: Plugins, configuration: Configuratio
         ids = [model.id for model in configuration.settings.models]
         if entry.id in ids:
             file, where = configuration.file, f"models[{ids.index(entry.id)}].config"
-    file.convert(entry.config, provider.Config, where)
+    return file.convert(entry.config, provider.Config, where)
 
 
 def overlay(settings: Settings, flags: Mapping[str, Any]) -> Settings:

@@ -151,6 +151,12 @@ class Provider(ABC):
     @abstractmethod
     def load(self) -> Model | None: ...
 
+    def check(self) -> None:
+        """Raise `LoadFailed` for what would keep `load` from working, as far as it can be told in a moment.
+
+        For `heylookllm models check` and `doctor`, on an instance that is not loaded; by default nothing is looked at.
+        """
+
     def info(self) -> ModelInfo:
         """Form 1 only: what the loaded model can do. Called once, after `load` returned None."""
         return ModelInfo(context=0)

@@ -1,12 +1,13 @@
 """The header of a GGUF file: its keys and values and the shapes of its tensors, without llama.cpp.
 
-Layout: the GGUF specification in ggml's docs/gguf.md, versions 2 and 3.
+Layout: the GGUF specification (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md), versions 2 and 3.
 """
 
 from __future__ import annotations
 
 import math
 import mmap
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ import msgspec
 MAGIC = b"GGUF"
 STRING, ARRAY = 8, 9
 SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+VERSIONS = (2, 3)
 LONGEST_ARRAY = 5
+SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$", re.IGNORECASE)
 
 # `general.file_type` by llama.cpp's llama_ftype.
 FILE_TYPES = {
@@ -56,26 +59,56 @@ FILE_TYPES = {
 }
 
 
+class NotGguf(ValueError):
+    """The file is something else, or damaged; the text goes on after "…, because"."""
+
+
 class GgufHeader(msgspec.Struct, frozen=True):
-    """`values` by key, with arrays of more than five emptied (vocabularies); `parameters` is the number of weights."""
+    """What a file says of itself.
+
+    `values` by key, with arrays of more than five emptied (vocabularies); `tensors` is their number, `parameters` the
+    number of weights in them.
+    """
 
     values: dict[str, Any]
+    tensors: int
     parameters: int
+
+    @property
+    def architecture(self) -> str:
+        return str(self.values.get("general.architecture", ""))
 
     @property
     def quantization(self) -> str:
         return FILE_TYPES.get(self.values.get("general.file_type", -1), "")
 
+    @property
+    def is_sidecar(self) -> bool:
+        """A vision projector, an adapter or an importance matrix: belongs to a model, is none."""
+        kind = str(self.values.get("general.type", "model"))
+        return self.architecture == "clip" or kind in ("mmproj", "adapter", "imatrix", "vocab")
 
-def read_header(path: Path) -> GgufHeader:
-    """Raises ValueError where the file is no GGUF or is damaged, OSError where it cannot be read."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        if data[:4] != MAGIC:
-            raise ValueError(f"{path.name} is not a GGUF file.")
-        try:
-            return _Reader(data).header()
-        except (struct.error, KeyError, OverflowError) as error:
-            raise ValueError(f"The header of {path.name} is damaged or cut off.") from error
+
+def read_header(path: Path, *, whole: bool = True) -> GgufHeader:
+    """The header of a file. Without `whole`, only what stands before the tokenizer, and no `parameters`.
+
+    Reading past a vocabulary of 150,000 tokens takes a tenth of a second, the beginning microseconds. Raises
+    NotGguf, or OSError where the file cannot be read.
+    """
+    with path.open("rb") as file:
+        if file.read(4) != MAGIC:
+            raise NotGguf("it does not begin with the four letters GGUF")
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            try:
+                return _Reader(data).header(whole)
+            except (struct.error, KeyError, OverflowError, RecursionError) as error:
+                raise NotGguf("its header is damaged or cut off") from error
+
+
+def shard(path: Path) -> tuple[int, int] | None:
+    """(number, of how many) for a part of a split model, by its name; None for a whole one."""
+    match = SHARD.search(path.name)
+    return (int(match[1]), int(match[2])) if match else None
 
 
 class _Reader:
@@ -85,13 +118,17 @@ class _Reader:
         self._data = data
         self._at = len(MAGIC)
 
-    def header(self) -> GgufHeader:
-        _, tensors, count = self._unpack("<IQQ")
+    def header(self, whole: bool) -> GgufHeader:
+        version, tensors, count = self._unpack("<IQQ")
+        if version not in VERSIONS:
+            raise NotGguf(f"it is of GGUF version {version}, and only 2 and 3 are known")
         values = {}
         for _ in range(count):
             key = self._text()
+            if not whole and key.startswith("tokenizer."):
+                break
             values[key] = self._value(self._unpack("<I")[0])
-        return GgufHeader(values, sum(self._tensor() for _ in range(tensors)))
+        return GgufHeader(values, tensors, sum(self._tensor() for _ in range(tensors)) if whole else 0)
 
     def _tensor(self) -> int:
         """How many weights it has."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ from heylook_core.plugins import Plugins
 if TYPE_CHECKING:
     from heylook_core.catalog import Catalog
     from heylook_core.settings import ModelEntry, Settings
+
+log = logging.getLogger(__name__)
 
 
 class Invocation:
@@ -50,14 +53,29 @@ class Invocation:
             raise self.configuration.file.error(error.param or "", error.message) from None
 
     def entry_fault(self, entry: ModelEntry) -> HeylookError | None:
-        """What is wrong with an entry: no such provider, a wrong key, a path where there is nothing."""
+        """What is wrong with an entry: no such provider, a wrong key, a path where there is nothing, a broken file."""
         try:
-            check_entry(entry, self.plugins, self.configuration)
+            config = check_entry(entry, self.plugins, self.configuration)
         except HeylookError as error:
             return error
         for key, value in entry.config.items():
             if key.endswith("_path") and isinstance(value, str) and value.startswith("/") and not Path(value).exists():
                 return ConfigError(f"Model '{entry.id}': {key} is {value}, where there is nothing.")
+        return self._fault_of_files(entry, config)
+
+    def _fault_of_files(self, entry: ModelEntry, config: Any) -> HeylookError | None:
+        """What the entry's provider finds without loading."""
+        from heylook_core.plugins import PROVIDERS
+        from heylook_core.provider import ModelSpec
+
+        spec = ModelSpec(id=entry.id, provider=entry.provider, config=entry.config)
+        try:
+            self.plugins.load(PROVIDERS, entry.provider)(spec, config).check()
+        except HeylookError as error:
+            return error
+        except Exception as error:
+            log.debug("the check of %s failed", entry.id, exc_info=True)
+            return ConfigError(f"Model '{entry.id}' could not be checked ({type(error).__name__}: {error}).")
         return None
 
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
-import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from heylook_core.batching.scoring import Scoring
-from heylook_core.errors import LoadFailed
 from heylook_core.provider import Capability, EmbedOptions, Engine, Job, Model, ModelInfo
 from heylook_gguf.codec import GgufCodec
 from heylook_gguf.config import GgufConfig
@@ -22,19 +19,13 @@ from heylook_gguf.embedding import EmbeddingContext, EmbeddingJob
 from heylook_gguf.engine import GgufEngine
 from heylook_gguf.library import library
 from heylook_gguf.scoring import ScoringContext
+from heylook_gguf.sizes import cache_cells, check_memory, context_length
+from heylook_gguf.template import chat_template
 from heylook_gguf.weights import CACHE_TYPES, Weights
 
 log = logging.getLogger(__name__)
 
 DEFAULT_MAX_TOKENS = 512
-
-CHATML = (
-    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
-    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
-)
-
-
-DEFAULT_CONTEXT = 4096
 
 _THINKS = ("enable_thinking", "<think>", "reasoning")
 
@@ -54,8 +45,8 @@ class GgufModel(Model):
         self._turn = self._make_turn()
         try:
             self.codec = GgufCodec(self._library, self._weights.vocabulary, space_prefix=self._space_prefix())
-            self._template = _template(config, self._weights)
-            self._length = self._context_length()
+            self._template = chat_template(config, self._weights)
+            self._length = context_length(config, self._weights)
             if self._weights.is_causal:
                 self._engine = self._make_engine()
             self.info = self._make_info()
@@ -96,14 +87,6 @@ class GgufModel(Model):
     def _on_processor(self) -> bool:
         return self._config.n_gpu_layers == 0 or not self._library.c.llama_supports_gpu_offload()
 
-    def _context_length(self) -> int:
-        """The longest sequence: what is configured, but never more than the model was trained for."""
-        wanted, trained = self._config.n_ctx, self._weights.context_trained
-        if wanted is not None and 0 < trained < wanted:
-            log.warning("n_ctx is %d, but the model was trained for %d tokens: using that", wanted, trained)
-        wanted = wanted or DEFAULT_CONTEXT
-        return min(wanted, trained) if trained > 0 else wanted
-
     def _make_turn(self) -> contextlib.AbstractContextManager[None]:
         if self._on_processor and self._threads > 1:
             return ComputeTurn()
@@ -120,11 +103,9 @@ class GgufModel(Model):
         config, length = self._config, self._length
         token_bytes = self._weights.token_bytes(config.type_k, config.type_v)
         params = self._context_params()
-        cells = _padded(length) * (1 if config.kv_unified else config.n_slots)
-        if cells >= 1 << 31:
-            raise LoadFailed(f"n_ctx {length} for {config.n_slots} slots is more than llama.cpp can count: lower them.")
+        cells = cache_cells(config, length)
         if self._on_processor:
-            _check_memory(cells * token_bytes, cells)
+            check_memory(cells * token_bytes, cells)
         params.n_ctx = cells
         params.n_seq_max = config.n_slots
         params.n_batch = max(config.n_batch, config.n_slots)
@@ -223,50 +204,3 @@ class GgufModel(Model):
         config = self._config
         shape = (config.type_k, config.type_v, config.flash_attn, config.lora, self._library.version)
         return hashlib.sha256(f"{self._weights.fingerprint()} {shape}".encode()).hexdigest()[:32]
-
-
-def _padded(length: int) -> int:
-    """llama.cpp gives each sequence a multiple of 256 cells, rounded up."""
-    return -(-length // 256) * 256
-
-
-def _template(config: GgufConfig, weights: Weights) -> str | None:
-    """The chat template: models.yaml's, else the file's, else a known format by name."""
-    if config.chat_format_template is not None:
-        path = Path(config.chat_format_template).expanduser()
-        try:
-            return path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise LoadFailed(
-                f"chat_format_template names {path}, which cannot be read ({error}): correct it."
-            ) from error
-    if weights.template is not None:
-        if config.chat_format is not None:
-            log.warning("chat_format %r is ignored: %s brings its own template", config.chat_format, weights.path.name)
-        return weights.template
-    if config.chat_format in (None, "chatml"):
-        return CHATML if config.chat_format else None
-    raise LoadFailed(
-        f"{weights.path.name} has no chat template, and chat_format {config.chat_format!r} is not one that is built in "
-        "(chatml is): set chat_format_template to a file with the model's Jinja template."
-    )
-
-
-def _check_memory(nbytes: int, tokens: int) -> None:
-    """Refuse a KV cache that the machine cannot hold: llama.cpp would be killed while it fills it."""
-    free = _available_memory()
-    if free is not None and nbytes > free:
-        raise LoadFailed(
-            f"A KV cache of {tokens} tokens takes {nbytes >> 20} MiB, but only {free >> 20} MiB of memory are free: "
-            "lower n_ctx or slots, or set type_k and type_v to q8_0."
-        )
-
-
-def _available_memory() -> int | None:
-    """Bytes that can be had without swapping; None where the system does not say."""
-    if not sys.platform.startswith("linux"):
-        return None
-    for line in Path("/proc/meminfo").read_text().splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) << 10
-    return None

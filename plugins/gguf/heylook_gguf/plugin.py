@@ -19,8 +19,8 @@ _SIDECARS = ("mmproj", "mtp-", "imatrix")
 @hookimpl
 def recognise_model(path: Path) -> ModelEntry | None:
     """A `.gguf` file that is a model of its own: no projector or adapter, and the first part of a split one."""
+    from heylook_core.catalog.gguf import NotGguf, read_header, shard
     from heylook_core.settings import ModelEntry
-    from heylook_gguf.header import NotGguf, read_header, shard
 
     if path.suffix.lower() != ".gguf" or not path.is_file():
         return None
@@ -28,7 +28,7 @@ def recognise_model(path: Path) -> ModelEntry | None:
     if any(word in path.name.lower() for word in _SIDECARS) or (part is not None and part[0] != 1):
         return None
     try:
-        header = read_header(path)
+        header = read_header(path, whole=False)
     except (NotGguf, OSError):
         return None
     if header.is_sidecar or (header.tensors == 0 and part is None):

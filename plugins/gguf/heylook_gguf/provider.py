@@ -1,4 +1,4 @@
-"""The provider `gguf`. Light: llama.cpp is imported by `load`."""
+"""The provider `gguf`. Light: llama.cpp is imported by `load` and `check`."""
 
 from __future__ import annotations
 
@@ -21,3 +21,8 @@ class GgufProvider(Provider):
         from heylook_gguf.model import GgufModel
 
         return GgufModel(self.config)
+
+    def check(self) -> None:
+        from heylook_gguf.soundness import check
+
+        check(self.config)

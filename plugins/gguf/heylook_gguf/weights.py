@@ -9,10 +9,10 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from heylook_core.catalog.gguf import NotGguf, read_header, shard
 from heylook_core.errors import LoadFailed
 from heylook_core.messages import Sampling
 from heylook_gguf.config import GgufConfig
-from heylook_gguf.header import NotGguf, read_header, shard
 from heylook_gguf.library import Library
 
 log = logging.getLogger(__name__)
@@ -33,23 +33,26 @@ CACHE_TYPES: dict[str, tuple[int, float]] = {
 class Weights:
     """Owns one `llama_model` and its LoRA adapters; `close` frees them, after every context over them.
 
-    Raises `LoadFailed` with the cause where the file cannot be used.
+    Without `allocate` only descriptions are read, in milliseconds: enough to say what is wrong, nothing to compute
+    with. Raises `LoadFailed` with the cause where the file cannot be used.
     """
 
-    def __init__(self, library: Library, config: GgufConfig) -> None:
+    def __init__(self, library: Library, config: GgufConfig, *, allocate: bool = True) -> None:
         self.library = library
         self.path = config.path
         self._c = library.c
         _check_file(self.path)
         library.forget_errors()
-        self.handle = self._c.llama_model_load_from_file(str(self.path).encode(), _parameters(self._c, config))
+        parameters = _parameters(self._c, config, allocate)
+        self.handle = self._c.llama_model_load_from_file(str(self.path).encode(), parameters)
         if not self.handle:
             raise LoadFailed(_not_loaded(self.path, library.last_error()))
         self.vocabulary = self._c.llama_model_get_vocab(self.handle)
         self.adapters: list[tuple[Any, float]] = []
         try:
             self._check_vocabulary()
-            self.adapters = [(self._adapter(lora.path), lora.scale) for lora in config.lora]
+            if allocate:
+                self.adapters = [(self._adapter(lora.path), lora.scale) for lora in config.lora]
         except BaseException:
             self.close()
             raise
@@ -153,9 +156,7 @@ class Weights:
             raise LoadFailed(f"{self.path.name} has no tokenizer: use a GGUF file that was converted with one.")
 
     def _adapter(self, name: str) -> Any:
-        path = Path(name).expanduser()
-        if not path.is_file():
-            raise LoadFailed(f"There is no LoRA adapter at {path}: correct lora in the model's config.")
+        path = adapter_path(name)
         self.library.forget_errors()
         handle = self._c.llama_adapter_lora_init(self.handle, str(path).encode())
         if not handle:
@@ -164,8 +165,17 @@ class Weights:
         return handle
 
 
-def _parameters(c: Any, config: GgufConfig) -> Any:
+def adapter_path(name: str) -> Path:
+    """Raises `LoadFailed` where there is no such file."""
+    path = Path(name).expanduser()
+    if not path.is_file():
+        raise LoadFailed(f"There is no LoRA adapter at {path}: correct lora in the model's config.")
+    return path
+
+
+def _parameters(c: Any, config: GgufConfig, allocate: bool) -> Any:
     parameters = c.llama_model_default_params()
+    parameters.no_alloc = not allocate
     parameters.n_gpu_layers = config.n_gpu_layers
     modes = {
         (True, True): c.LLAMA_LOAD_MODE_MMAP_MLOCK,
@@ -173,7 +183,7 @@ def _parameters(c: Any, config: GgufConfig) -> Any:
         (False, True): c.LLAMA_LOAD_MODE_MLOCK,
         (False, False): c.LLAMA_LOAD_MODE_NONE,
     }
-    parameters.load_mode = modes[config.use_mmap, config.use_mlock]
+    parameters.load_mode = modes[config.use_mmap and allocate, config.use_mlock and allocate]
     return parameters
 
 
@@ -189,9 +199,11 @@ def _check_file(path: Path) -> None:
             f"{path.name} is part {part[0]} of {part[1]}: set model_path to part 1, and keep all in a folder."
         )
     try:
-        header = read_header(path)
+        header = read_header(path, whole=False)
     except NotGguf as error:
-        raise LoadFailed(f"{path.name} is not a GGUF file that can be used: {error}. Fetch it again.") from error
+        raise LoadFailed(
+            f"{path.name} is not a GGUF file that can be used, because {error}: fetch it again."
+        ) from error
     except OSError as error:
         raise LoadFailed(f"{path} cannot be read ({error.strerror}): check its permissions.") from error
     if header.is_sidecar:

@@ -85,7 +85,7 @@ def add_tokenizer(writer: Any) -> int:
     return len(tokens)
 
 
-def add_weights(writer: Any, vocabulary: int, width: int, seed: int) -> None:
+def add_weights(writer: Any, vocabulary: int, width: int, seed: int, layers: int) -> None:
     """Random weights. The output layer is large, so that the best token leads by more than rounding can change."""
     random = np.random.default_rng(seed)
 
@@ -105,7 +105,7 @@ def add_weights(writer: Any, vocabulary: int, width: int, seed: int) -> None:
         "ffn_up": (inner, width),
         "ffn_down": (width, inner),
     }
-    for layer in range(LAYERS):
+    for layer in range(layers):
         for name, (rows, columns) in shapes.items():
             writer.add_tensor(f"blk.{layer}.{name}.weight", matrix(rows, columns, 1.5))
         for name in ("attn_norm", "ffn_norm"):
@@ -121,6 +121,7 @@ def write_model(
     tokenizer: Callable[[Any], int] = add_tokenizer,
     width: int = 64,
     seed: int = 0,
+    layers: int = LAYERS,
     extra: Callable[[Any], None] = lambda writer: None,
 ) -> Path:
     """A tiny Llama with random float32 weights as a GGUF file."""
@@ -128,7 +129,7 @@ def write_model(
     writer.add_name(path.stem)
     writer.add_context_length(TRAINED)
     writer.add_embedding_length(width)
-    writer.add_block_count(LAYERS)
+    writer.add_block_count(layers)
     writer.add_feed_forward_length(4 * width)
     writer.add_head_count(HEADS)
     writer.add_head_count_kv(KV_HEADS)
@@ -141,7 +142,7 @@ def write_model(
     if template is not None:
         writer.add_chat_template(template)
     if weights:
-        add_weights(writer, vocabulary, width, seed)
+        add_weights(writer, vocabulary, width, seed, layers)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

@@ -14,8 +14,9 @@ import pytest
 from heylook_core.errors import LoadFailed
 from heylook_core.messages import SamplerSettings
 from heylook_core.provider import Budget, ModelSpec, SequenceTask, Token
-from heylook_gguf.model import CHATML, GgufModel
+from heylook_gguf.model import GgufModel
 from heylook_gguf.provider import GgufProvider
+from heylook_gguf.template import CHATML
 from heylook_gguf.weights import CACHE_TYPES
 
 pytestmark = pytest.mark.integration

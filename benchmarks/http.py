@@ -1,6 +1,6 @@
-"""What the server adds to an engine: throughput, gaps, CPU per token, channels.
+"""What the server adds to an engine: throughput, gaps, CPU per token, channels, short answers, constraints.
 
-python -m benchmarks.http [--quick] [throughput | channels | gaps | cpu]…
+python -m benchmarks.http [--quick] [throughput | channels | gaps | cpu | requests | constrained]…
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.client import stream, together
+from benchmarks.constrained import constrained
 from benchmarks.raw import RawLoop
 from benchmarks.servers import Server, heylook
+from benchmarks.short_answers import requests
 from benchmarks.tables import ratios, spread, table
 
 MODELS = Path(tempfile.gettempdir()) / "heylook-benchmark-models"
@@ -181,7 +183,14 @@ def cpu(rounds: int) -> str:
     return table(["streams", "server CPU per token, us", "target"], rows)
 
 
-PARTS = {"throughput": throughput, "channels": channels, "gaps": gaps, "cpu": cpu}
+PARTS = {
+    "throughput": throughput,
+    "channels": channels,
+    "gaps": gaps,
+    "cpu": cpu,
+    "requests": requests,
+    "constrained": constrained,
+}
 
 
 def main() -> None:

@@ -1,0 +1,75 @@
+"""Requests a second of short answers that are not streamed, ours and a FastAPI twin's, in interleaved rounds."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from benchmarks.servers import Server, free_port, heylook, started
+from benchmarks.tables import ratios, spread, table
+
+CONNECTIONS = 8
+REQUESTS = 150
+
+PAYLOAD = json.dumps(
+    {"model": "m", "messages": [{"role": "user", "content": "say hello"}], "max_tokens": 8, "temperature": 0}
+).encode()
+
+
+def requests(rounds: int) -> str:
+    """The twin runs in the Python that FASTAPI_PYTHON names, or this one; without fastapi there only ours is told."""
+    with ExitStack() as stack:
+        ours = stack.enter_context(heylook([{"id": "m", "provider": "scripted", "placement": "thread"}]))
+        twin = _twin(stack)
+        rates: dict[Server, list[float]] = {server: [] for server in (ours, twin) if server is not None}
+        for server in rates:
+            asyncio.run(_rate(server, 20))
+        for _ in range(rounds):
+            for server, found in rates.items():
+                found.append(asyncio.run(_rate(server, REQUESTS)))
+    if twin is None:
+        return table(["connections", "requests/s"], [[str(CONNECTIONS), spread(rates[ours], 0)]])
+    ratio = spread(ratios(rates[ours], rates[twin]))
+    row = [str(CONNECTIONS), spread(rates[ours], 0), spread(rates[twin], 0), ratio, ">= 2"]
+    return table(["connections", "requests/s", "FastAPI twin", "ratio", "target"], [row])
+
+
+def _twin(stack: ExitStack) -> Server | None:
+    python = os.environ.get("FASTAPI_PYTHON", sys.executable)
+    if subprocess.run([python, "-c", "import fastapi, uvicorn"], capture_output=True).returncode:
+        return None
+    port = free_port()
+    return stack.enter_context(
+        started([python, "-P", str(Path(__file__).with_name("fastapi_twin.py")), str(port)], port)
+    )
+
+
+async def _rate(server: Server, count: int) -> float:
+    began = time.perf_counter()
+    await asyncio.gather(*(_ask(server, count) for _ in range(CONNECTIONS)))
+    return CONNECTIONS * count / (time.perf_counter() - began)
+
+
+async def _ask(server: Server, count: int) -> None:
+    """`count` requests, one after the other, over one connection."""
+    parts = urlsplit(server.chat)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    head = (
+        f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(PAYLOAD)}\r\n\r\n"
+    )
+    for _ in range(count):
+        writer.write(head.encode() + PAYLOAD)
+        answer = await reader.readuntil(b"\r\n\r\n")
+        if b" 200 " not in answer[:20]:
+            raise RuntimeError(answer.decode(errors="replace"))
+        length = next(line for line in answer.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+        await reader.readexactly(int(length.split(b":")[1]))
+    writer.close()

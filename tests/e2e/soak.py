@@ -43,9 +43,8 @@ def prefix(arguments: argparse.Namespace) -> bool:
             say(f"{provider}: not installed")
             continue
         asked, cached = asyncio.run(_scripts(provider, range(arguments.seed, arguments.seed + arguments.scripts)))
-        say(
-            f"{provider}: {arguments.scripts} conversations, {asked} answers compared, {cached} tokens reused, no difference"
-        )
+        compared = f"{arguments.scripts} conversations, {asked} answers compared, {cached} tokens reused"
+        say(f"{provider}: {compared}, no difference")
     return True
 
 

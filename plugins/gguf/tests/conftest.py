@@ -90,7 +90,8 @@ def add_weights(writer: Any, vocabulary: int, width: int, seed: int, layers: int
     random = np.random.default_rng(seed)
 
     def matrix(rows: int, columns: int, scale: float = 1.0) -> np.ndarray[Any, Any]:
-        return (random.standard_normal((rows, columns)) * scale / np.sqrt(columns)).astype(np.float32)
+        values: np.ndarray[Any, Any] = random.standard_normal((rows, columns)) * scale / np.sqrt(columns)
+        return values.astype(np.float32)
 
     ones, narrow, inner = np.ones(width, np.float32), KV_HEADS * width // HEADS, 4 * width
     writer.add_tensor("token_embd.weight", random.standard_normal((vocabulary, width)).astype(np.float32))

@@ -222,7 +222,7 @@ def test_an_aborted_computation_leaves_every_row_as_it_was(model: GgufModel) -> 
     expected = [alone(engine, prompt) for prompt in prompts]
     tasks = [task(prompt) for prompt in prompts]
     engine.insert(tasks[0])
-    got = {each.sid: [] for each in tasks}
+    got: dict[int, list[int]] = {each.sid: [] for each in tasks}
     for out in engine.step(Budget(512)):
         if isinstance(out, Token):
             got[out.sid].append(out.id)

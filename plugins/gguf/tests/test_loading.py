@@ -27,7 +27,8 @@ sids = count(1)
 
 
 def answer(model: GgufModel, tokens: list[int], limit: int = 12) -> list[int]:
-    engine, sid, ids = model.lanes()[0], next(sids), []
+    engine, sid = model.lanes()[0], next(sids)
+    ids: list[int] = []
     engine.insert(SequenceTask(sid, tokens, limit=limit, sampling=SamplerSettings(temperature=0.0)))
     while len(ids) < limit:
         ids += [out.id for out in engine.step(Budget(64)) if isinstance(out, Token)]

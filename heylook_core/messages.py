@@ -158,8 +158,9 @@ def resolve(*sources: Sampling) -> SamplerSettings:
 class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One request to generate text: a conversation (`messages`) or a raw prompt (`prompt`: text or token ids).
 
-    `max_tokens` None means the model's default, else `default_max_tokens` of the dialect. `logprobs` asks for the chosen tokens' log-probabilities,
-    `top_logprobs` for that many alternatives. `defaults` is the dialect's last word in the sampling cascade.
+    `max_tokens` None means the model's default, else `default_max_tokens` of the dialect. `logprobs` asks for the
+    chosen tokens' log-probabilities, `top_logprobs` for that many alternatives. `defaults` is the dialect's last word
+    in the sampling cascade.
     `context` bounds prompt and answer together, below the model's own limit.
     """
 

@@ -280,3 +280,23 @@ def test_a_call_cannot_be_forced_where_its_format_is_not_known() -> None:
     request = ask(tools=(CLOCK,), tool_choice=ToolChoice("required"))
     with pytest.raises(Unsupported, match="set tool_format"):
         prepared(request, tool_format="none")
+
+
+def test_an_integer_without_limits_cannot_go_on_for_ever() -> None:
+    from heylook_core.text.tools.format import LARGEST_INTEGER, bounded
+
+    schema = {
+        "type": "object",
+        "properties": {
+            "n": {"type": "integer"},
+            "age": {"type": "integer", "minimum": 0},
+            "list": {"type": "array", "items": {"anyOf": [{"type": "integer"}, {"type": "null"}]}},
+            "one": {"type": "integer", "enum": [1, 2]},
+        },
+    }
+    found = bounded(schema)["properties"]
+    assert found["n"] == {"type": "integer", "minimum": -LARGEST_INTEGER, "maximum": LARGEST_INTEGER}
+    assert (found["age"]["minimum"], found["age"]["maximum"]) == (0, LARGEST_INTEGER)
+    assert found["list"]["items"]["anyOf"][0]["maximum"] == LARGEST_INTEGER
+    assert found["one"] == {"type": "integer", "enum": [1, 2]}
+    assert "minimum" not in schema["properties"]["n"]

@@ -16,6 +16,11 @@ from heylook_core.text.tools.source import Reading, Source
 Literal: TypeAlias = Callable[[str], str]
 """Lark for a literal text; markers that are one token of the model are forced by their id."""
 
+LARGEST_INTEGER = 2**53 - 1
+_MAPS_OF_SCHEMAS = {"properties", "patternProperties", "$defs", "definitions"}
+_LISTS_OF_SCHEMAS = {"anyOf", "oneOf", "allOf", "prefixItems"}
+_SCHEMAS = {"items", "additionalProperties"}
+
 
 class ToolFormat(msgspec.Struct, frozen=True, kw_only=True):
     """A way to write tool calls into text.
@@ -56,12 +61,34 @@ def schema_of(tool: Tool) -> dict[str, Any]:
 
 
 def bounded(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema with llguidance's options for whitespace: one space after commas and colons, at most.
+    """The schema with bounds on what a model could write until max_tokens: whitespace, and digits of an integer.
 
-    Without bounds a model can write spaces until max_tokens (llguidance, docs/json_schema.md: x-guidance).
+    At most one space after commas and colons (llguidance, docs/json_schema.md: x-guidance). An integer without limits
+    of its own stays within what every JSON reader takes exactly, 2**53 - 1 either way (RFC 8259, section 6).
     """
     spacing = {"whitespace_flexible": False, "item_separator": ", ?", "key_separator": ": ?"}
-    return {**schema, "x-guidance": spacing}
+    return {**_with_bounded_integers(schema), "x-guidance": spacing}
+
+
+def _with_bounded_integers(schema: Any) -> Any:
+    """The schema and those inside it, each unlimited side of an integer limited."""
+    if not isinstance(schema, dict):
+        return schema
+    found = dict(schema)
+    for key in _MAPS_OF_SCHEMAS & found.keys():
+        if isinstance(found[key], dict):
+            found[key] = {name: _with_bounded_integers(one) for name, one in found[key].items()}
+    for key in _LISTS_OF_SCHEMAS & found.keys():
+        if isinstance(found[key], list):
+            found[key] = [_with_bounded_integers(one) for one in found[key]]
+    for key in _SCHEMAS & found.keys():
+        found[key] = _with_bounded_integers(found[key])
+    if found.get("type") == "integer" and not {"enum", "const"} & found.keys():
+        if not {"minimum", "exclusiveMinimum"} & found.keys():
+            found["minimum"] = -LARGEST_INTEGER
+        if not {"maximum", "exclusiveMaximum"} & found.keys():
+            found["maximum"] = LARGEST_INTEGER
+    return found
 
 
 def inline(schema: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+import os
 from collections.abc import Sequence
 from typing import Literal
 
@@ -21,7 +21,7 @@ Reason = Literal["stop", "length", "tool_calls"]
 
 
 def new_id(prefix: str, separator: str = "-") -> str:
-    return f"{prefix}{separator}{uuid.uuid4().hex}"
+    return f"{prefix}{separator}{os.urandom(16).hex()}"
 
 
 def finish_reason(finished: Finished | None) -> Reason:

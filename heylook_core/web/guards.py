@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import os
 import re
 import socket
-import uuid
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
@@ -41,7 +41,7 @@ class RequestIds:
 
     async def process_request(self, request: Request, response: Response) -> None:
         given = request.get_header("x-request-id", default="")
-        request.context.id = given if SANE_ID.fullmatch(given) else f"req-{uuid.uuid4().hex}"
+        request.context.id = given if SANE_ID.fullmatch(given) else f"req-{os.urandom(16).hex()}"
 
     async def process_response(self, request: Request, response: Response, resource: Any, ok: bool) -> None:
         response.set_header("x-request-id", request.context.id)

@@ -17,10 +17,12 @@ _VERSION = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?")
 
 class OllamaConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`version` is what /api/version says. `context_overflow`: whether a prompt that is too long loses its oldest
-    messages, as Ollama does it unless the request says `truncate: false`, or is refused."""
+    messages, as Ollama does it unless the request says `truncate: false`, or is refused. `pull`: whether clients
+    may fetch models that are not there."""
 
     version: str = VERSION
     context_overflow: Literal["truncate", "error"] = "truncate"
+    pull: bool = True
 
     def __post_init__(self) -> None:
         if not _VERSION.fullmatch(self.version):

@@ -78,6 +78,7 @@ class OllamaDialect(ManagementRoutes):
     def __init__(self, serving: Serving) -> None:
         super().__init__(serving)
         self._config = config_of(serving.settings.dialects)
+        self.pulls = self._config.pull
         self._shelf = Shelf(serving)
 
     def error(self, error: HeylookError) -> Reply:

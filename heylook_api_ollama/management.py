@@ -1,17 +1,19 @@
-"""Routes that change which models there are: models.yaml decides that, so most of them answer 501 with a reason."""
+"""Routes that change which models there are: pull fetches one; models.yaml decides the rest, with 501 and a reason."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 import msgspec
 
-from heylook_api_ollama.errors import JSON, not_available
+from heylook_api_ollama.errors import JSON, error_line, not_available
 from heylook_api_ollama.names import find
 from heylook_api_ollama.schema import OllamaNamedRequest, OllamaStatus
-from heylook_api_ollama.stream import NDJSON
+from heylook_api_ollama.stream import KEEPALIVE, NDJSON
+from heylook_core.catalog.pull import PullProgress
 from heylook_core.dialect import Call, Dialect, Reply, StreamReply, operation
 from heylook_core.errors import ModelNotFound
+from heylook_core.pulling import Pull
 
 PULL_STEPS = ("pulling manifest", "verifying sha256 digest", "writing manifest", "success")
 NO_BLOBS = "This server takes no uploads; put the file on its machine and name it in models.yaml."
@@ -19,6 +21,8 @@ NO_BLOBS = "This server takes no uploads; put the file on its machine and name i
 
 class ManagementRoutes(Dialect):
     """Pull, copy, create, delete, push and blobs."""
+
+    pulls = True
 
     @operation("POST", "/api/pull", summary="Make a model available", body=OllamaNamedRequest, chunk=OllamaStatus)
     async def pull(self, call: Call) -> Reply | StreamReply:
@@ -28,13 +32,27 @@ class ManagementRoutes(Dialect):
         try:
             find(self.serving.catalog, asked)
         except ModelNotFound:
-            return not_available(
-                f"model {str(asked)[:200]!r} not found, and this server does not download models; "
-                "download it and add it to models.yaml."
-            )
+            return await self._fetched(call, str(asked), body.stream is not False)
         if body.stream is False:
             return Reply(body=OllamaStatus("success"), content_type=JSON)
         return StreamReply(content=_statuses(), content_type=NDJSON)
+
+    async def _fetched(self, call: Call, asked: str, stream: bool) -> Reply | StreamReply:
+        """By the core's pull, which knows hubs of ORG/NAME only and not Ollama's own library."""
+        if not self.pulls:
+            return not_available(f"model {asked[:200]!r} not found; pulls are off, see `dialects.ollama.pull`.")
+        if "/" not in asked:
+            return not_available(
+                f"model {asked[:200]!r} not found, and Ollama's library cannot be reached from here; pull a model of "
+                "the hub by ORG/NAME or ORG/NAME:file, or name a file in models.yaml."
+            )
+        news = Pull(self.serving, asked, call.gone).progress(self.serving.settings.server.keepalive)
+        first = await anext(news)
+        if stream:
+            return StreamReply(content=_lines(first, news), failure=error_line, content_type=NDJSON)
+        async for _ in news:
+            pass
+        return Reply(body=OllamaStatus("success"), content_type=JSON)
 
     @operation("POST", "/api/push", summary="Not available")
     async def push(self, call: Call) -> Reply:
@@ -59,6 +77,29 @@ class ManagementRoutes(Dialect):
     @operation("POST", "/api/blobs/{digest}", summary="Not available")
     async def upload(self, call: Call) -> Reply:
         return not_available(NO_BLOBS)
+
+
+async def _lines(first: PullProgress | None, news: AsyncGenerator[PullProgress | None, None]) -> AsyncIterator[bytes]:
+    try:
+        yield _line(first)
+        async for progress in news:
+            yield _line(progress)
+    finally:
+        await news.aclose()
+
+
+def _line(progress: PullProgress | None) -> bytes:
+    """Ollama's own lines; it calls a file by the first twelve digits of its digest."""
+    if progress is None:
+        return KEEPALIVE
+    digits = progress.digest.partition(":")[2][:12]
+    statuses = {
+        "listed": [OllamaStatus(PULL_STEPS[0])],
+        "fetching": [OllamaStatus(f"pulling {digits}", progress.digest, progress.total, progress.done)],
+        "recognising": [OllamaStatus(PULL_STEPS[1])],
+        "done": [OllamaStatus(step) for step in PULL_STEPS[2:]],
+    }
+    return b"".join(msgspec.json.encode(status) + b"\n" for status in statuses[progress.stage])
 
 
 async def _statuses() -> AsyncIterator[bytes]:

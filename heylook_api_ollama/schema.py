@@ -202,9 +202,12 @@ class OllamaVersion(msgspec.Struct):
 
 
 class OllamaStatus(msgspec.Struct, omit_defaults=True):
-    """One line of a pull."""
+    """One line of a pull; `total` and `completed` are bytes of the file with this digest."""
 
     status: str
+    digest: str = ""
+    total: int = 0
+    completed: int = 0
 
 
 class OllamaError(msgspec.Struct):

@@ -36,13 +36,17 @@ _REPLACED = {
 
 
 class Environment(NamedTuple):
-    """`plugins` are the hook plugins to load, None for all; keys, tokens and origins are added to those of the file."""
+    """`plugins` are the hook plugins to load, None for all; keys, tokens and origins are added to those of the file.
+
+    `hub` is the address that models are pulled from, None for the usual one.
+    """
 
     config: Path | None
     api_keys: tuple[str, ...]
     plugins: frozenset[str] | None
     origins: tuple[str, ...] = ()
     admin_tokens: tuple[str, ...] = ()
+    hub: str | None = None
 
 
 class Configuration(NamedTuple):
@@ -54,9 +58,9 @@ class Configuration(NamedTuple):
 
 
 def environment() -> Environment:
-    """HEYLOOK_CONFIG, and the comma-separated lists HEYLOOK_{API_KEY,ADMIN_TOKEN,PLUGINS} and OLLAMA_ORIGINS.
+    """HEYLOOK_CONFIG, HF_ENDPOINT, and the comma-separated HEYLOOK_{API_KEY,ADMIN_TOKEN,PLUGINS} and OLLAMA_ORIGINS.
 
-    The last one is Ollama's own, so that what lets a web page in there lets it in here.
+    The last one is Ollama's own, so that what lets a web page in there lets it in here; HF_ENDPOINT is the hub's.
     """
     config = os.environ.get("HEYLOOK_CONFIG")
     plugins = os.environ.get("HEYLOOK_PLUGINS")
@@ -66,6 +70,7 @@ def environment() -> Environment:
         plugins=None if plugins is None else frozenset(_words(plugins)),
         origins=_words(os.environ.get("OLLAMA_ORIGINS", "")),
         admin_tokens=_words(os.environ.get("HEYLOOK_ADMIN_TOKEN", "")),
+        hub=os.environ.get("HF_ENDPOINT", "").rstrip("/") or None,
     )
 
 
@@ -146,6 +151,12 @@ def _path(value: Any, base: Path) -> Any:
     if value in (".", "..") or value.startswith(("./", "../")):
         return str((base / value).resolve())
     return value
+
+
+def models_folder(configuration: Configuration) -> Path:
+    """Where models are pulled to; `./` and `../` start at the folder of the models.yaml."""
+    path = configuration.file.path
+    return Path(_path(configuration.settings.models_dir, path.parent if path else Path())).expanduser()
 
 
 def check_entry(entry: ModelEntry, plugins: Plugins, configuration: Configuration | None = None) -> Any:

@@ -17,8 +17,9 @@
     |   `-- TooLarge            the body is over the limit
     |-- Busy                    the model's queue is full; try again soon
     |-- Unavailable             the model cannot run now (no room, stopping, hung)
-    |   `-- LoadFailed          the model could not be loaded
-    |       `-- OutOfMemory     because there was not enough memory
+    |   |-- LoadFailed          the model could not be loaded
+    |   |   `-- OutOfMemory     because there was not enough memory
+    |   `-- PullFailed          the model could not be fetched from the hub
     |-- EngineFailed            the backend broke while it answered
     `-- Cancelled               the client left, or an administrator ended the request
 
@@ -149,6 +150,12 @@ class OutOfMemory(LoadFailed):
     """The model did not fit into memory; another one has to leave first."""
 
     kind = "load_memory"
+
+
+class PullFailed(Unavailable):
+    """A model could not be fetched: no connection, no room on the disk, damaged, or no model that can be served."""
+
+    kind = "pull_failed"
 
 
 class EngineFailed(HeylookError):

@@ -87,7 +87,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `prefix_tier` keeps more of it elsewhere, on disk for one, where it survives swaps and restarts.
 
     `keep_alive` is how many seconds an idle model stays unless a request says otherwise; None keeps it. `dialects`
-    holds the settings of API dialects by name, each checked by the dialect itself.
+    holds the settings of API dialects by name, each checked by the dialect itself. `models_dir` is the folder of pulled
+    models; `config.models_folder` resolves it.
     """
 
     default_model: str | None = None
@@ -99,4 +100,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     logging: LoggingSettings = LoggingSettings()
     plugins: PluginSettings = PluginSettings()
     dialects: dict[str, dict[str, Any]] = {}
+    models_dir: str = "~/.cache/heylook/models"
     models: tuple[ModelEntry, ...] = ()

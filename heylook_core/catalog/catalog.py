@@ -1,38 +1,43 @@
-"""The models that can be asked for: those of models.yaml first, then those that plugins bring along."""
+"""The models that can be asked for: those of models.yaml first, then pulled ones, then what plugins bring along."""
 
 from __future__ import annotations
 
 import difflib
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from heylook_core.catalog.pulled import pulled_models
 from heylook_core.errors import ConfigError, ModelNotFound
 from heylook_core.plugins import PROVIDERS, Plugins
 from heylook_core.settings import ModelEntry, Settings
 
 log = logging.getLogger(__name__)
 
-Source: TypeAlias = Literal["models.yaml", "plugin"]
+Source: TypeAlias = Literal["models.yaml", "pulled", "plugin"]
 
 
 class Catalog:
-    """Names and entries, fixed at construction; loads nothing. Any thread.
+    """Names and entries; loads nothing. Any thread; only pulled models are added later, on the event loop.
+
+    `folder` is where models are pulled to, None for nowhere.
 
     Raises ConfigError if `settings.default_model` is not the id or alias of an enabled model.
     """
 
-    def __init__(self, settings: Settings, plugins: Plugins) -> None:
+    def __init__(self, settings: Settings, plugins: Plugins, folder: Path | None = None) -> None:
+        self.folder = folder
         self._entries: dict[str, ModelEntry] = {}
         self._names: dict[str, str] = {}
         self._sources: dict[str, Source] = {}
-        taken = {name for entry in settings.models for name in (entry.id, *entry.aliases)}
+        self._taken = {name for entry in settings.models for name in (entry.id, *entry.aliases)}
         for entry in settings.models:
             self._take(entry, "models.yaml")
+        for entry in pulled_models(folder, plugins) if folder is not None else ():
+            self._take_unless_taken(entry, "pulled")
         for entry in _brought_along(plugins):
-            if entry.id not in taken:
-                taken.update((entry.id, *entry.aliases))
-                self._take(entry, "plugin")
+            self._take_unless_taken(entry, "plugin")
         self._default = self._chosen_default(settings)
 
     def entries(self) -> list[ModelEntry]:
@@ -54,6 +59,18 @@ class Catalog:
         """Where the entry with this id comes from."""
         return self._sources[model_id]
 
+    def add_pulled(self, entry: ModelEntry) -> None:
+        """Offer a model that was pulled just now; one of models.yaml with the same name stays as it is."""
+        if self._sources.get(entry.id) == "pulled":
+            self._take(entry, "pulled")
+        else:
+            self._take_unless_taken(entry, "pulled")
+
+    def _take_unless_taken(self, entry: ModelEntry, source: Source) -> None:
+        if entry.id not in self._taken:
+            self._taken.update((entry.id, *entry.aliases))
+            self._take(entry, source)
+
     def _take(self, entry: ModelEntry, source: Source) -> None:
         if not entry.enabled:
             return
@@ -71,7 +88,8 @@ class Catalog:
             disabled = any(wanted in (entry.id, *entry.aliases) for entry in settings.models)
             why = "is disabled; set its `enabled` to true" if disabled else f"does not exist. {self._hint(wanted)}"
             raise ConfigError(f"The default model '{wanted}' {why}", param="default_model")
-        return next(iter(self._entries), None) if not settings.models else None
+        brought = (model for model in self._entries if self._sources[model] == "plugin")
+        return next(brought, None) if not settings.models else None
 
     def _hint(self, name: str) -> str:
         close = difflib.get_close_matches(name, self._names, 3)

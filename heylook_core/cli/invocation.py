@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from heylook_core.cli.options import flags
-from heylook_core.config import Configuration, check_entry, environment, find_file, load_settings, overlay
+from heylook_core.config import (
+    Configuration,
+    check_entry,
+    environment,
+    find_file,
+    load_settings,
+    models_folder,
+    overlay,
+)
 from heylook_core.errors import ConfigError, HeylookError
 from heylook_core.plugins import Plugins
 
@@ -48,7 +56,7 @@ class Invocation:
         from heylook_core.catalog import Catalog
 
         try:
-            return Catalog(self.settings, self.plugins)
+            return Catalog(self.settings, self.plugins, models_folder(self.configuration))
         except ConfigError as error:
             raise self.configuration.file.error(error.param or "", error.message) from None
 

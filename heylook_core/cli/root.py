@@ -16,6 +16,7 @@ from heylook_core.cli.invocation import Invocation, plugins_for_help
 from heylook_core.cli.models import models
 from heylook_core.cli.options import COMMON, flags, serving_options
 from heylook_core.cli.plugins import plugins
+from heylook_core.cli.pull import pull
 from heylook_core.cli.routes import routes
 from heylook_core.cli.serve import serve, start
 from heylook_core.errors import HeylookError
@@ -72,7 +73,7 @@ def _show_log(context: click.Context) -> None:
         context.with_resource(logging_to(LoggingSettings(level=level)))
 
 
-for command in (serve, models, plugins, routes, doctor, conformance):
+for command in (serve, models, pull, plugins, routes, doctor, conformance):
     commands.add_command(command)
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
@@ -58,15 +59,19 @@ class Finishes:
 
 
 class LiveServer:
-    """A server in a thread. `url` is its address; `server` its inside, for the event loop only (see `call`)."""
+    """A server in a thread. `url` is its address; `server` its inside, for the event loop only (see `call`).
 
-    def __init__(self, settings: Settings, plugins: Plugins | None = None) -> None:
+    `folder` is where it pulls models to.
+    """
+
+    def __init__(self, settings: Settings, plugins: Plugins | None = None, folder: Path | None = None) -> None:
         self.plugins = plugins or Plugins()
         self.finishes = Finishes()
         self.plugins.add("testkit:finishes", self.finishes)
         self.url = ""
         self.server: Server
         self._settings = settings
+        self._folder = folder
         self._ready = threading.Event()
         self._error: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop
@@ -118,7 +123,8 @@ class LiveServer:
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self.server = Server(self._settings, self.plugins, Catalog(self._settings, self.plugins))
+        catalog = Catalog(self._settings, self.plugins, self._folder)
+        self.server = Server(self._settings, self.plugins, catalog)
         await self.server.serve(None, self._listens)
 
     def _listens(self, urls: tuple[str, ...], hints: tuple[str, ...]) -> None:
@@ -127,9 +133,11 @@ class LiveServer:
 
 
 @contextlib.contextmanager
-def live_server(settings: Settings | None = None, plugins: Plugins | None = None) -> Iterator[LiveServer]:
+def live_server(
+    settings: Settings | None = None, plugins: Plugins | None = None, folder: Path | None = None
+) -> Iterator[LiveServer]:
     """A server in a thread of this process, stopped at the end; by default with one toy model."""
-    server = LiveServer(settings or toy_settings(), plugins)
+    server = LiveServer(settings or toy_settings(), plugins, folder)
     server.start()
     try:
         yield server

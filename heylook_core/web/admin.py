@@ -1,4 +1,4 @@
-"""The core's own routes under `/v1/admin`: what the prefix caches hold, which models are loaded.
+"""The core's own routes under `/v1/admin`: what the prefix caches hold, which models are loaded, pulls.
 
 Only for clients on this machine, unless an admin token is configured, which they then have to send; never for pages
 of another origin.
@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from heylook_core.catalog.pull import PullProgress
 from heylook_core.dialect import Call, Dialect, Reply, StreamReply, operation
 from heylook_core.errors import Forbidden, HeylookError
+from heylook_core.pulling import Pull
 from heylook_core.web.errors import core_form
 
 if TYPE_CHECKING:
@@ -48,6 +50,12 @@ class AdminModel(msgspec.Struct, frozen=True):
     kept_bytes: int
     expires_at: float | None = None
     detail: str = ""
+
+
+class AdminPullRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`model` is ORG/NAME, or ORG/NAME:file for one of several GGUF files."""
+
+    model: str
 
 
 def guarded(handler: Handler) -> Handler:
@@ -123,8 +131,40 @@ class AdminDialect(Dialect):
         ]
         return Reply(body={"models": rows})
 
+    @operation(
+        "POST",
+        "/v1/admin/models/pull",
+        summary="Fetch a model from the hub; progress as a stream",
+        body=AdminPullRequest,
+        chunk=PullProgress,
+    )
+    @guarded
+    async def pull(self, call: Call) -> StreamReply:
+        """What cannot be pulled at all is a status; the stream begins once there is something to fetch."""
+        silence = self.serving.settings.server.keepalive
+        news = Pull(self.serving, call.body.model, call.gone).progress(silence)
+        first = await anext(news)
+        return StreamReply(content=_events(first, news), failure=_failure)
+
     def error(self, error: HeylookError) -> Reply:
         return core_form(error)
+
+
+async def _events(first: PullProgress | None, news: AsyncGenerator[PullProgress | None, None]) -> AsyncIterator[bytes]:
+    try:
+        yield _event(first)
+        async for progress in news:
+            yield _event(progress)
+    finally:
+        await news.aclose()
+
+
+def _event(progress: PullProgress | None) -> bytes:
+    return b": keepalive\n\n" if progress is None else b"data: %b\n\n" % msgspec.json.encode(progress)
+
+
+def _failure(error: HeylookError) -> bytes:
+    return b"event: error\ndata: %b\n\n" % msgspec.json.encode(core_form(error).body)
 
 
 def _same_origin(call: Call) -> bool:

@@ -1,0 +1,79 @@
+"""The folder of pulled models: one folder for each repository, with a record of what was pulled from it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from heylook_core.plugins import Plugins
+from heylook_core.settings import ModelEntry
+
+log = logging.getLogger(__name__)
+
+RECORD = ".heylook.json"
+
+
+class PulledModel(msgspec.Struct, frozen=True):
+    """`path` is below the repository's folder, empty for the folder itself; `aliases` are names it was asked for by."""
+
+    id: str
+    path: str
+    aliases: tuple[str, ...] = ()
+
+
+class Record(msgspec.Struct, frozen=True):
+    """What was pulled from a repository; `files` are the checksums of those that arrived whole."""
+
+    repository: str
+    revision: str = ""
+    models: tuple[PulledModel, ...] = ()
+    files: dict[str, str] = {}
+
+
+def read_record(folder: Path, repository: str = "") -> Record:
+    """An empty record where there is none, or a damaged one."""
+    try:
+        return msgspec.json.decode((folder / RECORD).read_bytes(), type=Record)
+    except FileNotFoundError:
+        pass
+    except (OSError, msgspec.DecodeError) as error:
+        log.warning("%s cannot be read (%s); pull the model again to mend it.", folder / RECORD, error)
+    return Record(repository)
+
+
+def write_record(folder: Path, record: Record) -> None:
+    """In one step: a record is never half written."""
+    temporary = folder / f"{RECORD}.new"
+    temporary.write_bytes(msgspec.json.format(msgspec.json.encode(record)))
+    temporary.replace(folder / RECORD)
+
+
+def with_model(record: Record, model: PulledModel, revision: str) -> Record:
+    """The record with this model, which keeps the aliases it had."""
+    before = next((other.aliases for other in record.models if other.id == model.id), ())
+    aliases = tuple(dict.fromkeys((*before, *model.aliases)))
+    others = tuple(other for other in record.models if other.id != model.id)
+    kept = msgspec.structs.replace(model, aliases=aliases)
+    return msgspec.structs.replace(record, revision=revision, models=(*others, kept))
+
+
+def recognised(folder: Path, model: PulledModel, plugins: Plugins) -> ModelEntry | None:
+    """The entry that the plugins make of the model's files under the name that it was pulled by; None if none does."""
+    for answer in plugins.ask("recognise_model", path=folder / model.path if model.path else folder):
+        if isinstance(answer, ModelEntry):
+            return msgspec.structs.replace(answer, id=model.id, aliases=model.aliases)
+    return None
+
+
+def pulled_models(models: Path, plugins: Plugins) -> Iterator[ModelEntry]:
+    """The entries of everything that was pulled into this folder, by name; what nothing recognises is left out."""
+    for path in sorted(models.glob(f"*/{RECORD}")):
+        for model in read_record(path.parent).models:
+            entry = recognised(path.parent, model, plugins)
+            if entry is not None:
+                yield entry
+            else:
+                log.debug("leaving out %s: no plugin recognises it", model.id)

@@ -75,6 +75,7 @@ class Worker:
         self._model: Model | None = None
         self._preparation: Preparation | None = None
         self._gauges_at = 0.0
+        self._told = Gauges()
 
     # ------------------------------------------------------------------ inbox: any one thread
 
@@ -180,7 +181,7 @@ class Worker:
         while not self._stopping:
             self._drain_inbox()
             if self._loop is None or self._loop.idle:
-                self._flush(time.monotonic())
+                self._flush(time.monotonic(), idle=True)
                 self._wake.wait(timeout=GAUGE_SECONDS if self._open else None)
                 self._wake.clear()
             else:
@@ -192,10 +193,16 @@ class Worker:
         while self._inbox:
             self._inbox.popleft()()
 
-    def _flush(self, now: float) -> None:
+    def _flush(self, now: float, *, idle: bool = False) -> None:
+        """Send what the turn has told; with gauges now and then while at work, and when they changed, at rest."""
         gauges = None
-        if self._open and now - self._gauges_at >= GAUGE_SECONDS:
-            gauges, self._gauges_at = self._read_gauges(), now
+        if idle or (self._open and now - self._gauges_at >= GAUGE_SECONDS):
+            gauges = self._read_gauges()
+            alive = bool(self._open) and now - self._gauges_at >= GAUGE_SECONDS
+            if gauges == self._told and not alive:
+                gauges = None
+            else:
+                self._told, self._gauges_at = gauges, now
         frame = self._frame.take(gauges)
         if frame is not None:
             self._send(frame)

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 CONTENT = re.compile(rb'"content": ?"(?!")')
+COUNTS = (b'"completion_tokens":', b'"eval_count":')  # OpenAI's name and Ollama's; the last one counts
 
 
 @dataclass
@@ -58,10 +59,11 @@ async def stream(url: str, body: dict[str, Any], *, read_text: bool = False) -> 
 
 def _completion_tokens(data: bytes) -> int:
     """As the server counted; where it does not say, the pieces with text."""
-    at = data.rfind(b'"completion_tokens":')
-    if at < 0:
-        return len(CONTENT.findall(data))
-    return int(data[at + 20 : at + 32].split(b",")[0].split(b"}")[0])
+    for name in COUNTS:
+        at = data.rfind(name)
+        if at >= 0:
+            return int(data[at + len(name) :][:12].split(b",")[0].split(b"}")[0])
+    return len(CONTENT.findall(data))
 
 
 def _text(data: bytes) -> str:

@@ -1,6 +1,6 @@
-"""What the server adds to an engine: throughput, gaps, CPU per token, channels, short answers, constraints.
+"""What the server adds to an engine: throughput, gaps, CPU per token, channels, short answers, constraints, NDJSON.
 
-python -m benchmarks.http [--quick] [throughput | channels | gaps | cpu | requests | constrained]…
+python -m benchmarks.http [--quick] [throughput | channels | gaps | cpu | requests | constrained | ndjson]…
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 from benchmarks.client import stream, together
 from benchmarks.constrained import constrained
+from benchmarks.ndjson import ndjson
 from benchmarks.raw import RawLoop
 from benchmarks.servers import Server, heylook
 from benchmarks.short_answers import requests
@@ -190,6 +191,7 @@ PARTS = {
     "cpu": cpu,
     "requests": requests,
     "constrained": constrained,
+    "ndjson": ndjson,
 }
 
 

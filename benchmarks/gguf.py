@@ -48,7 +48,7 @@ class Measured:
 
 def streams_of(server: Server, model: str, streams: int, tokens: int, turn: int) -> Measured:
     """Greedy requests at once. Every prompt is new from its first words on, so that nobody reuses much."""
-    bodies = [body(model, f"{turn} {number} {LONG_TEXT}", tokens) for number in range(streams)]
+    bodies = [body(model, f"{streams} {turn} {number} {LONG_TEXT}", tokens) for number in range(streams)]
     before = server.cpu_seconds(), server.tree_cpu_seconds()
     done = asyncio.run(together(server.chat, bodies))
     after = server.cpu_seconds(), server.tree_cpu_seconds()
@@ -114,7 +114,7 @@ def http(path: Path, arguments: argparse.Namespace) -> str:
             theirs: list[tuple[float, float]] = []
             for turn in range(arguments.rounds):
                 ours.append(streams_of(server, "m", streams, arguments.tokens, turn))
-                theirs.append(raw.rate_and_cpu(streams, arguments.tokens, len(LONG_TEXT) + 23))
+                theirs.append(raw.rate_and_cpu(streams, arguments.tokens, len(LONG_TEXT) + 25))
             rates = [one.load.rate for one in ours], [rate for rate, _ in theirs]
             costs = [one.cpu for one in ours], [cpu for _, cpu in theirs]
             cells = spread(rates[0], 1), spread(rates[1], 1), spread(ratios(*rates))

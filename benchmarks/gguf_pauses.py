@@ -30,7 +30,7 @@ def worst_gap(model: Model, pace: PrefillPace | None, turn: int) -> float:
         if len(tokens_at) == 10 and not inserted:
             engine.insert(SequenceTask(2, _long_prompt(model.info.vocabulary, turn), limit=1, sampling=GREEDY))
             inserted = True
-        outs = _step(model, pace)
+        outs = _step(model, pace, decoding=bool(tokens_at))
         now = time.perf_counter()
         found = [out.sid for out in outs if isinstance(out, Token)]
         tokens_at += [now] if 1 in found else []
@@ -44,15 +44,16 @@ def _long_prompt(vocabulary: int, turn: int) -> list[int]:
     return [300 + (turn * 7 + index * 13) % (vocabulary - 300) for index in range(LONG_PROMPT)]
 
 
-def _step(model: Model, pace: PrefillPace | None) -> list[Out]:
+def _step(model: Model, pace: PrefillPace | None, decoding: bool) -> list[Out]:
+    """One step, from which the pace learns as in the core's loop."""
     engine = model.lanes()[0]
     if pace is None:
         return engine.step(Budget(WHOLE))
-    budget = pace.budget(decoding=True)
+    budget = pace.budget(decoding)
     begun = time.perf_counter()
     outs = engine.step(Budget(budget))
-    read = sum(out.done for out in outs if isinstance(out, Prefilled) and out.sid == 2)
-    pace.learn(time.perf_counter() - begun, min(budget, read), decoded=True)
+    read = sum(out.done for out in outs if isinstance(out, Prefilled))
+    pace.learn(time.perf_counter() - begun, min(budget, read), decoding)
     return outs
 
 

@@ -43,7 +43,8 @@ def installed(program: str, python: str) -> tuple[list[Peer], list[str]]:
         peers.append(Peer("llama-server", partial(llama_server, program=program), wanted))
     else:
         notes.append(f"There is no {program}: name it with --llama-server.")
-    if subprocess.run([python, "-c", "import llama_cpp.server.app"], capture_output=True, check=False).returncode == 0:
+    probe = [python, "-c", "import llama_cpp.server.app"]
+    if which(python) and subprocess.run(probe, capture_output=True, check=False).returncode == 0:
         peers.append(Peer("llama_cpp.server", partial(mutex_server, python=python), {1: ">= 1.1", 8: ">= 1.5"}))
     else:
         notes.append(f"{python} has no llama_cpp.server: name an interpreter that has it with --peer-python.")

@@ -204,7 +204,7 @@ class TurnLoop:
         started = self._clock()
         before = {sid: choice.prefilled or choice.cached for sid, choice in rows.items() if not choice.decoding}
         try:
-            outs = engine.step(Budget(pace.budget(decoding)))
+            outs = engine.step(Budget(pace.budget(decoding, len(before))))
         except Exception as error:
             self._recover(engine, rows, error)
             return

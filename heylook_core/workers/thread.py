@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import logging
 import sys
 import threading
@@ -20,6 +21,17 @@ log = logging.getLogger(__name__)
 
 # A thread that gives up the GIL waits this long at most to get it back (default 5 ms, a whole token's time).
 SWITCH_SECONDS = 0.0005
+
+
+# glibc's mallopt(M_ARENA_MAX): it gives new threads heaps of their own, up to eight per core, and what is freed in one
+# is not given back. A hundred swaps of two small models kept 700 MiB that way, and 160 MiB with two heaps.
+ARENA_MAX, ARENAS = -8, 2
+
+
+def bound_arenas() -> None:
+    """Keep the threads of this process to two heaps, where the C library is glibc."""
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "gnu_get_libc_version"):
+        libc.mallopt(ARENA_MAX, ARENAS)
 
 
 class ThreadChannel(Channel):
@@ -45,6 +57,7 @@ class ThreadChannel(Channel):
 
     async def start(self, spec: ModelSpec, lease: Lease, tier: TierSettings | None = None) -> Ready:
         sys.setswitchinterval(SWITCH_SECONDS)
+        bound_arenas()
         self._worker = Worker(Load(self.epoch, spec, lease, tier), self._load_plugin, self._from_worker)
         self._thread = threading.Thread(target=self._run, args=(self._worker,), name=f"heylook-{spec.id}", daemon=True)
         self._thread.start()

@@ -20,6 +20,7 @@ from heylook_gguf.snapshot import GgufSnapshot, Host
 log = logging.getLogger(__name__)
 
 _REFUSED = -1
+_SCRAP = 32
 
 
 class GgufEngine(Engine):
@@ -153,15 +154,20 @@ class GgufEngine(Engine):
         return seated + row.reserved <= self._context.n_ctx
 
     def _plan(self, prefill: int) -> list[Part]:
-        """Decode rows, then prompt tokens within the budget, shortest remaining prompt first."""
+        """Decode rows, then prompt tokens within the budget, shortest remaining prompt first.
+
+        What is left of the budget after a prompt is not spent on a scrap of the next one: prompts of different
+        lengths take a pass over the weights each.
+        """
         live = [(row, row.slot) for row in self._rows.values() if row.slot is not None and not row.ended]
         parts = [Part(row, slot, [row.last], samples=True) for row, slot in live if row.last is not None]
         room = min(prefill, self._context.n_batch - len(parts))
         if parts and self._chunk is not None:
             room = min(room, self._chunk)
         reading = [(row, slot) for row, slot in live if row.last is None]
+        decoding = len(parts)
         for row, slot in sorted(reading, key=lambda pair: (pair[0].remaining, pair[0].order)):
-            if room <= 0:
+            if room <= 0 or (len(parts) > decoding and room < min(_SCRAP, row.remaining)):
                 break
             tokens = row.next_chunk(room)
             parts.append(Part(row, slot, tokens, samples=len(tokens) == row.remaining))
@@ -192,9 +198,10 @@ class GgufEngine(Engine):
         return code
 
     def _fill_batch(self, parts: list[Part]) -> None:
+        """In the order of the slots: llama.cpp computes only neighbours with rising numbers in one go."""
         batch = self._context.batch
         batch.clear()
-        for part in parts:
+        for part in sorted(parts, key=lambda part: part.slot.number):
             slot = part.slot
             part.index = batch.add(part.tokens, len(slot.tokens), slot.number, output=part.samples)
 

@@ -142,10 +142,43 @@ def test_the_shortest_remaining_prompt_is_read_first(model: GgufModel) -> None:
     long, short = task(text_tokens(model, 1, 300), 1), task(text_tokens(model, 2, 20), 1)
     engine.insert(long)
     engine.insert(short)
-    outs = engine.step(Budget(32))
+    outs = engine.step(Budget(60))
     assert [out.sid for out in outs if isinstance(out, Token)] == [short.sid]
-    assert [out.done for out in outs if isinstance(out, Prefilled) and out.sid == long.sid] == [12]
+    assert [out.done for out in outs if isinstance(out, Prefilled) and out.sid == long.sid] == [40]
     for each in (long, short):
+        engine.remove(each.sid, keep=False)
+
+
+def test_a_scrap_of_budget_is_not_spent_on_the_next_prompt(model: GgufModel) -> None:
+    engine = engine_of(model)
+    first, second = task(text_tokens(model, 1, 40), 1), task(text_tokens(model, 2, 41), 1)
+    engine.insert(first)
+    engine.insert(second)
+    begun = [{out.sid for out in engine.step(Budget(50)) if isinstance(out, Prefilled)} for _ in range(2)]
+    assert begun == [{first.sid}, {second.sid}]
+    for each in (first, second):
+        engine.remove(each.sid, keep=False)
+
+
+def test_a_batch_is_in_the_order_of_the_slots_and_new_rows_sit_beside_others(model: GgufModel) -> None:
+    """llama.cpp makes one pass over the weights only for neighbours with rising numbers."""
+    engine = engine_of(model)
+    tasks = [task(text_tokens(model, number, 30), 30) for number in range(6)]
+    for each in tasks:
+        engine.insert(each)
+    engine.step(Budget(512))
+    for each in (tasks[1], tasks[4]):
+        engine.remove(each.sid, keep=False)
+    later = [task(text_tokens(model, number, 30), 30) for number in (7, 8)]
+    for each in later:
+        engine.insert(each)
+        engine.step(Budget(512))
+        batch = engine._context.batch
+        held = batch._sequences[: batch.n].tolist()
+        assert held == sorted(held)
+    assert len(set(held)) == 6
+    assert max(held) - min(held) == 5
+    for each in (*tasks, *later):
         engine.remove(each.sid, keep=False)
 
 

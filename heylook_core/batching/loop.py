@@ -203,8 +203,9 @@ class TurnLoop:
         pace = self._paces[engine]
         started = self._clock()
         before = {sid: choice.prefilled or choice.cached for sid, choice in rows.items() if not choice.decoding}
+        remaining = [rows[sid].remaining for sid in before]
         try:
-            outs = engine.step(Budget(pace.budget(decoding, len(before))))
+            outs = engine.step(Budget(pace.budget(decoding, remaining)))
         except Exception as error:
             self._recover(engine, rows, error)
             return

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 ALONE_SECONDS = 0.25
 BESIDE_SECONDS = 0.06
+SHORT_SECONDS = 0.5
+SHORT_PROMPT = 128
 FIRST_CHUNK = 128
 SMALLEST_CHUNK = 32
 LARGEST_CHUNK = 4096
@@ -12,22 +16,29 @@ LARGEST_CHUNK = 4096
 class PrefillPace:
     """Learns the prefill speed from finished steps and turns a time allowance into a token count.
 
-    While other rows decode, a chunk takes about `BESIDE_SECONDS` for each prompt that is being read: one prompt does
-    not make the others' next token late, but when many come at once, the few that decode already do not keep them
-    waiting (and do not compute step after step nearly empty). When nobody waits for tokens it takes
-    `ALONE_SECONDS`, the most in any case: that bounds how late a cancellation is seen.
+    While other rows decode, a chunk takes about `BESIDE_SECONDS`, so that their next token is not late; when
+    nobody waits for tokens, `ALONE_SECONDS`, which still bounds how late a cancellation is seen. Short prompts are not
+    cut up beside others, as many as `SHORT_SECONDS` allow: cut into pieces they would delay the others as much in
+    all, and while they are read, step after step computes few rows (8 to 10 % of the work of a burst of requests).
     """
 
     def __init__(self) -> None:
         self.tokens_per_second: float | None = None
         self._decode_seconds = 0.0
 
-    def budget(self, decoding: bool, reading: int = 1) -> int:
-        """Prompt tokens for the next step, in which rows decode or not and `reading` prompts are not finished."""
-        if self.tokens_per_second is None:
+    def budget(self, decoding: bool, remaining: Iterable[int] = ()) -> int:
+        """Prompt tokens for the next step. `remaining` are the tokens that prompts being read still lack."""
+        speed = self.tokens_per_second
+        if speed is None:
             return FIRST_CHUNK
-        seconds = min(BESIDE_SECONDS * max(reading, 1), ALONE_SECONDS) if decoding else ALONE_SECONDS
-        return int(min(max(self.tokens_per_second * seconds, SMALLEST_CHUNK), LARGEST_CHUNK))
+        if not decoding:
+            return _bounded(speed * ALONE_SECONDS)
+        whole = 0
+        for tokens in sorted(remaining):
+            if tokens > SHORT_PROMPT or whole + tokens > speed * SHORT_SECONDS:
+                break
+            whole += tokens
+        return max(whole, _bounded(speed * BESIDE_SECONDS))
 
     def learn(self, seconds: float, prefilled: int, decoded: bool) -> None:
         """A step of `seconds` took `prefilled` prompt tokens, beside decode rows or not."""
@@ -38,3 +49,7 @@ class PrefillPace:
         rate = prefilled / spent
         known = self.tokens_per_second
         self.tokens_per_second = rate if known is None else 0.7 * known + 0.3 * rate
+
+
+def _bounded(tokens: float) -> int:
+    return int(min(max(tokens, SMALLEST_CHUNK), LARGEST_CHUNK))

@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import pytest
 
-from heylook_core.batching.pace import ALONE_SECONDS, BESIDE_SECONDS, PrefillPace
+from heylook_core.batching.pace import ALONE_SECONDS, BESIDE_SECONDS, SHORT_PROMPT, SHORT_SECONDS, PrefillPace
 
 pytestmark = pytest.mark.unit
+SPEED = 500
 
 
 @pytest.fixture
 def pace() -> PrefillPace:
-    """It has seen 1,000 tokens a second."""
     made = PrefillPace()
-    made.learn(0.1, 100, False)
+    made.learn(0.1, SPEED // 10, False)
     return made
 
 
-def test_one_prompt_beside_running_answers_is_read_in_small_chunks(pace: PrefillPace):
-    assert pace.budget(True) == pytest.approx(1000 * BESIDE_SECONDS, abs=1)
+def test_a_long_prompt_beside_running_answers_is_read_in_small_chunks(pace: PrefillPace):
+    assert pace.budget(True, [1500]) == pace.budget(True, [1500, 900]) == max(int(SPEED * BESIDE_SECONDS), 32)
 
 
-def test_many_prompts_at_once_are_read_faster_but_never_faster_than_with_nobody_waiting(pace: PrefillPace):
-    assert pace.budget(True, 2) == pytest.approx(1000 * 2 * BESIDE_SECONDS, abs=1)
-    assert pace.budget(True, 8) == pace.budget(False, 8) == pytest.approx(1000 * ALONE_SECONDS, abs=1)
+def test_nobody_waits_for_the_next_token_of_an_answer_that_does_not_exist(pace: PrefillPace):
+    assert pace.budget(False, [1500]) == int(SPEED * ALONE_SECONDS)
+
+
+def test_short_prompts_are_read_whole_as_far_as_time_allows(pace: PrefillPace):
+    assert pace.budget(True, [100]) == 100
+    assert pace.budget(True, [100, 60, 1500]) == 160
+    assert pace.budget(True, [90] * 8) == SPEED * SHORT_SECONDS // 90 * 90
+
+
+def test_the_end_of_a_long_prompt_counts_as_short(pace: PrefillPace):
+    assert pace.budget(True, [SHORT_PROMPT]) == SHORT_PROMPT
+    assert pace.budget(True, [SHORT_PROMPT + 1]) < SHORT_PROMPT

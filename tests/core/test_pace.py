@@ -26,8 +26,8 @@ def test_nobody_waits_for_the_next_token_of_an_answer_that_does_not_exist(pace: 
 
 
 def test_short_prompts_are_read_whole_as_far_as_time_allows(pace: PrefillPace):
-    assert pace.budget(True, [100]) == 100
-    assert pace.budget(True, [100, 60, 1500]) == 160
+    assert pace.budget(True, [90]) == 90
+    assert pace.budget(True, [90, 60, 1500]) == 150
     assert pace.budget(True, [90] * 8) == SPEED * SHORT_SECONDS // 90 * 90
 
 

@@ -183,5 +183,7 @@ def one(chance: random.Random) -> Prompt:
 
 
 def resident_bytes(pid: int) -> int:
-    found = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True)
-    return int(found.stdout) << 10
+    """Memory of a process and its children."""
+    found = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,rss="], capture_output=True, text=True, check=True)
+    rows = [tuple(map(int, line.split())) for line in found.stdout.splitlines()]
+    return sum(kilobytes for own, parent, kilobytes in rows if pid in (own, parent)) << 10

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from heylook_core.provider import Provider
 from heylook_gguf.config import GgufConfig
@@ -12,8 +12,12 @@ if TYPE_CHECKING:
 
 
 class GgufProvider(Provider):
-    """Serves one GGUF file with llama.cpp."""
+    """Serves one GGUF file with llama.cpp: in a process of its own, because a failed assertion in it ends the process.
 
+    `python -m benchmarks.gguf channels` shows what that costs.
+    """
+
+    placement: ClassVar[Literal["thread", "process"]] = "process"
     Config: ClassVar[type[GgufConfig]] = GgufConfig
     config: GgufConfig
 

@@ -28,6 +28,9 @@ class Library:
     def __init__(self) -> None:
         # A failed assertion in ggml would start a debugger for its backtrace and hold the dying process up.
         os.environ.setdefault("GGML_NO_BACKTRACE", "1")
+        # GNU OpenMP reads this when it is loaded. By default threads that wait for each other at a barrier spin for
+        # milliseconds; if one of the cores is taken by something else, a token then takes 2 to 30 times as long.
+        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
         self.c = _declarations()
         self.version = importlib.metadata.version("llama-cpp-python")
         self._errors: deque[str] = deque(maxlen=20)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,3 +53,15 @@ def test_doctor_is_told_the_version_and_how_it_was_built() -> None:
     assert [level for _, level, _ in rows] in (["ok", "ok"], ["ok", "warning"])
     assert "llama-cpp-python" in rows[0][2]
     assert "CPU" in rows[0][2] or "Metal" in rows[0][2] or "CUDA" in rows[0][2]
+
+
+@pytest.mark.parametrize(("given", "used"), [(None, "1000"), ("7", "7")])
+def test_threads_that_wait_for_each_other_do_not_spin_for_long(
+    given: str | None, used: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+    if given is not None:
+        monkeypatch.setenv("GOMP_SPINCOUNT", given)
+    code = "import os; from heylook_gguf.library import library; library(); print(os.environ['GOMP_SPINCOUNT'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == used

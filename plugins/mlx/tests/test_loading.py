@@ -41,7 +41,7 @@ def test_a_model_describes_itself(provider_of, llama, loaded):
     info = loaded(provider_of(llama, max_tokens=77, stop=("END",), max_concurrency=3)).info
     assert (info.context, info.eos, info.rows, info.trims) == (4096, (2,), 3, True)
     assert {"chat", "completion", "logprobs"} <= set(info.capabilities)
-    assert "embed" not in info.capabilities
+    assert "embed" in info.capabilities
     assert "im_start" in info.template
     assert info.special["eos_token"] == "<|im_end|>"
     assert (info.max_tokens, info.stop) == (77, ("END",))

@@ -19,7 +19,7 @@ from benchmarks.gguf import config as gguf_config
 from benchmarks.gguf_peers import llama_server
 from benchmarks.http import LONG_TEXT, MODELS
 from benchmarks.random_gguf import make_gguf
-from benchmarks.random_models import make_mlx
+from benchmarks.random_models import make_mlx, make_small_mlx
 from benchmarks.servers import Server, heylook
 from benchmarks.tables import ratios, spread, table
 
@@ -31,7 +31,7 @@ def engines() -> dict[str, dict[str, Any]]:
     """Label to models.yaml entry, for contexts of a little over 2,000 tokens."""
     path = make_gguf(MODELS, "f16")
     return {
-        "MLX 76M": {"id": "m", "provider": "mlx", "config": {"model_path": str(make_mlx(MODELS / "mlx-76m"))}},
+        "MLX 10M": {"id": "m", "provider": "mlx", "config": {"model_path": str(make_small_mlx(MODELS / "mlx-10m"))}},
         "GGUF 88M": {"id": "m", "provider": "gguf", "config": {**gguf_config(path, 2), "n_ctx": 4096, "slots": 2}},
     }
 

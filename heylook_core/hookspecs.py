@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from heylook_core.analytics import RequestRecord
     from heylook_core.provider import ModelInfo
+    from heylook_core.residency_events import ResidencyEvent
     from heylook_core.settings import ModelEntry
 
 hookspec = pluggy.HookspecMarker("heylook")
@@ -64,7 +65,18 @@ class ProviderHooks:
 
     @hookspec
     def model_unloaded(self, model_id: str, reason: str) -> None:
-        """A model has left memory: evicted, requested, failed, hung or shutdown."""
+        """A model has left memory: evicted, expired, requested, changed, removed, failed, hung or shutdown."""
+
+    @hookspec
+    def residency_event(self, event: ResidencyEvent) -> None:
+        """A decision about a model in memory, with its reason: loading, loaded, failed, refused, evicted, …."""
+
+    @hookspec
+    def memory_limit(self) -> int | None:
+        """Bytes that this plugin's backend can use on this machine, where that is less than all; None for all.
+
+        Asked once, off the event loop, to find `memory_budget: auto`; may take a second. The smallest answer counts.
+        """
 
 
 class DialectHooks:

@@ -80,6 +80,10 @@ class Told:
         self.calls.append(("model_unloaded", {"model_id": model_id, "reason": reason}))
 
     @hookimpl
+    def residency_event(self, event):
+        self.calls.append(("residency_event", {"event": event}))
+
+    @hookimpl
     def request_received(self, request_id, dialect, model):
         self.calls.append(("request_received", {"request_id": request_id, "dialect": dialect, "model": model}))
 
@@ -138,6 +142,16 @@ def test_hook_model_unloaded(served):
     assert served[0].of("model_unloaded") == [{"model_id": "toy", "reason": "shutdown"}]
 
 
+def test_hook_residency_event(served):
+    events = [call["event"] for call in served[0].of("residency_event")]
+    assert [(event.model, event.decision) for event in events] == [
+        ("toy", "loading"),
+        ("toy", "loaded"),
+        ("toy", "unloaded"),
+    ]
+    assert all(event.reason.endswith(".") for event in events)
+
+
 def test_hook_request_received(served):
     first, second = served[0].of("request_received")
     assert (first["dialect"], first["model"]) == ("openai", "toy")
@@ -181,6 +195,10 @@ class Answers:
         return [ModelEntry(id="theirs", provider="toy")]
 
     @hookimpl
+    def memory_limit(self):
+        return 5 << 30
+
+    @hookimpl
     def recognise_model(self, path):
         return ModelEntry(id=path.stem, provider="toy") if path.suffix == ".toy" else None
 
@@ -204,6 +222,10 @@ def test_hook_diagnose(asked):
 
 def test_hook_provide_models(asked):
     assert asked.ask("provide_models") == [[ModelEntry(id="theirs", provider="toy")]]
+
+
+def test_hook_memory_limit(asked):
+    assert 5 << 30 in asked.ask("memory_limit")
 
 
 def test_hook_recognise_model(asked):

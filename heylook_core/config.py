@@ -7,7 +7,7 @@ command line imports this module.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -29,6 +29,8 @@ FLAGS = {
     "log_rotate_count": ("logging", "rotate_count"),
 }
 
+ANALYTICS = "HEYLOOK_ANALYTICS_"
+
 _REPLACED = {
     "queue_config": "requests of a model run together by themselves; see `server.max_queue`, and `max_concurrency` "
     "in the model's `config`",
@@ -38,7 +40,8 @@ _REPLACED = {
 class Environment(NamedTuple):
     """`plugins` are the hook plugins to load, None for all; keys, tokens and origins are added to those of the file.
 
-    `hub` is the address that models are pulled from, None for the usual one.
+    `hub` is the address that models are pulled from, None for the usual one. `analytics` is what the variables
+    HEYLOOK_ANALYTICS_… say, by the rest of their names (see `sinks.wanted`).
     """
 
     config: Path | None
@@ -47,6 +50,7 @@ class Environment(NamedTuple):
     origins: tuple[str, ...] = ()
     admin_tokens: tuple[str, ...] = ()
     hub: str | None = None
+    analytics: Mapping[str, str] = {}
 
 
 class Configuration(NamedTuple):
@@ -60,7 +64,8 @@ class Configuration(NamedTuple):
 def environment() -> Environment:
     """HEYLOOK_CONFIG, HF_ENDPOINT, and the comma-separated HEYLOOK_{API_KEY,ADMIN_TOKEN,PLUGINS} and OLLAMA_ORIGINS.
 
-    The last one is Ollama's own, so that what lets a web page in there lets it in here; HF_ENDPOINT is the hub's.
+    The last one is Ollama's own, so that what lets a web page in there lets it in here; HF_ENDPOINT is the hub's. And
+    every HEYLOOK_ANALYTICS_….
     """
     config = os.environ.get("HEYLOOK_CONFIG")
     plugins = os.environ.get("HEYLOOK_PLUGINS")
@@ -71,6 +76,7 @@ def environment() -> Environment:
         origins=_words(os.environ.get("OLLAMA_ORIGINS", "")),
         admin_tokens=_words(os.environ.get("HEYLOOK_ADMIN_TOKEN", "")),
         hub=os.environ.get("HF_ENDPOINT", "").rstrip("/") or None,
+        analytics={name[len(ANALYTICS) :]: value for name, value in os.environ.items() if name.startswith(ANALYTICS)},
     )
 
 
@@ -109,6 +115,7 @@ def load_settings(named: Path | None = None) -> Configuration:
         data = {key: value for key, value in data.items() if key not in _REPLACED}
     settings = file.convert(data, Settings)
     _check_names(settings, file)
+    _check_quantities(settings, file)
     base = path.parent if path else Path()
     models = tuple(_expanded(entry, base) for entry in settings.models)
     keys = (*settings.server.api_keys, *environment().api_keys)
@@ -130,6 +137,22 @@ def _check_names(settings: Settings, file: YamlFile) -> None:
             if name in used:
                 raise file.error(where, f"the name '{name}' is taken by {used[name]}; every model needs its own")
             used[name] = where
+
+
+def _check_quantities(settings: Settings, file: YamlFile) -> None:
+    """Sizes and durations that are given as text. Raises ConfigError."""
+    from heylook_core.quantities import bytes_of, seconds_of
+
+    durations = [("keep_alive", settings.keep_alive)]
+    durations += [(f"models[{index}].keep_alive", entry.keep_alive) for index, entry in enumerate(settings.models)]
+    checks: list[tuple[str, Any, Callable[[Any], object]]] = [(where, given, seconds_of) for where, given in durations]
+    checks.append(("memory_budget", settings.memory_budget, bytes_of))
+    for where, given, reading in checks:
+        try:
+            if given not in (None, "auto"):
+                reading(given)
+        except ValueError as error:
+            raise file.error(where, str(error)) from None
 
 
 def _expanded(entry: ModelEntry, base: Path) -> ModelEntry:

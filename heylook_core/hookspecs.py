@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import click
 
-    from heylook_core.analytics import RequestRecord
+    from heylook_core.analytics import Exchanged, RequestRecord
     from heylook_core.provider import ModelInfo
     from heylook_core.residency_events import ResidencyEvent
     from heylook_core.settings import ModelEntry
@@ -103,8 +103,12 @@ class AnalyticsHooks:
     """Numbers about finished requests."""
 
     @hookspec
-    def request_finished(self, record: RequestRecord) -> None:
-        """A request is over: answered, failed or cancelled. Called once for each."""
+    def content_wanted(self) -> bool:  # type: ignore[empty-body]
+        """Whether this plugin needs the texts of requests and answers. Asked once, when the server starts."""
+
+    @hookspec
+    def request_finished(self, record: RequestRecord, content: Exchanged | None) -> None:
+        """A request is over: answered, failed or cancelled. Called once for each; `content` only if wanted."""
 
 
 SPECS = (ServerHooks, ProviderHooks, DialectHooks, CacheHooks, AnalyticsHooks)

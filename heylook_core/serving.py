@@ -305,7 +305,7 @@ class Serving:
                 of=record.prompt_tokens,
                 why=record.reuse,
             )
-        self.plugins.notify("request_finished", record=record)
+        self.plugins.notify("request_finished", record=record, content=None)
 
     async def _preload(self, entry: ModelEntry) -> None:
         try:

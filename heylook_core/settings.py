@@ -11,6 +11,7 @@ Positive: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
 NotNegative: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 Port: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Seconds: TypeAlias = Annotated[float, msgspec.Meta(gt=0)]
+Duration: TypeAlias = float | str
 
 
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -20,8 +21,9 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     `all` (`both` is accepted for it). `allowed_hosts` guards against DNS rebinding: empty means the loopback
     names when bound to loopback, any name otherwise. Origins may end in `:*` for any port. Durations are
     seconds: `keepalive` between comments on a silent stream, `early_headers` until a stream's 200 is sent
-    although the model is not ready, `drain_timeout` for running requests at SIGTERM, `hang_timeout` without a
-    sign of life from a busy worker until it counts as hung.
+    although the model is not ready, `drain_timeout` for running requests at SIGTERM, `load_timeout` for finding room
+    for a model and again for its load, `load_backoff` after a failed load until it is tried again, `hang_timeout`
+    without a sign of life from a busy worker until it counts as hung.
     """
 
     host: str = "127.0.0.1"
@@ -38,6 +40,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     write_timeout: Seconds = 60.0
     drain_timeout: Annotated[float, msgspec.Meta(ge=0)] = 30.0
     load_timeout: Seconds = 600.0
+    load_backoff: Annotated[float, msgspec.Meta(ge=0)] = 10.0
     hang_timeout: Seconds = 120.0
 
 
@@ -51,17 +54,25 @@ class LoggingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     rotate_count: NotNegative = 10
 
 
+class SinkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A sink by its entry-point name, and a part that belongs to the sink itself."""
+
+    name: str
+    config: dict[str, Any] = {}
+
+
 class PluginSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`disabled` names plugins (`gguf`) or group and name (`heylook.sinks:duckdb`) that are not to be used."""
 
     disabled: tuple[str, ...] = ()
-    sinks: tuple[str, ...] = ()
+    sinks: tuple[str | SinkSettings, ...] = ()
 
 
 class ModelEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One model of models.yaml. `config` belongs to the provider and is checked against its own Struct.
 
-    `placement` says where it runs: a thread of the server or a child process (None: the provider's default).
+    `placement` says where it runs: a thread of the server or a child process (None: the provider's default). `pin`
+    keeps it in memory once it is loaded; `keep_alive` is like that of `Settings`, for this model.
     """
 
     id: str
@@ -73,6 +84,7 @@ class ModelEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     aliases: tuple[str, ...] = ()
     placement: Literal["thread", "process"] | None = None
     pin: bool = False
+    keep_alive: Duration | None = None
 
 
 class TierSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,14 +98,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The whole of models.yaml. `prefix_cache_bytes` is what each loaded model may keep in memory for prefix reuse;
     `prefix_tier` keeps more of it elsewhere, on disk for one, where it survives swaps and restarts.
 
-    `keep_alive` is how many seconds an idle model stays unless a request says otherwise; None keeps it. `dialects`
-    holds the settings of API dialects by name, each checked by the dialect itself. `models_dir` is the folder of pulled
+    `memory_budget` is what all loaded models may take together, in bytes or as a text such as "12GB"; "auto" is a
+    share of the machine's memory.
+
+    `keep_alive` is how long an idle model stays unless a request says otherwise, in seconds or as a text such as "5m";
+    None or below 0 keeps it. `dialects` holds the settings of API dialects by name, each checked by the dialect itself. `models_dir` is the folder of pulled
     models; `config.models_folder` resolves it.
     """
 
     default_model: str | None = None
     max_loaded_models: Positive = 2
-    keep_alive: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    memory_budget: int | str = "auto"
+    keep_alive: Duration | None = None
     prefix_cache_bytes: NotNegative = 512 << 20
     prefix_tier: TierSettings | None = None
     server: ServerSettings = ServerSettings()

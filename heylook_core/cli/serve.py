@@ -39,13 +39,15 @@ def start(invocation: Invocation) -> int:
         wanted = invocation.flags.get("model_id")
         preload = catalog.get(wanted).id if wanted else None
 
-        from heylook_core.sinks import attached
+        from heylook_core.config import environment
+        from heylook_core.sinks import attached, wanted
         from heylook_core.web.run import run
 
         def ready(urls: tuple[str, ...], hints: tuple[str, ...]) -> None:
             click.echo(ready_text(urls, hints, catalog))
 
-        with attached(invocation.settings.plugins.sinks, invocation.plugins):
+        sinks = wanted(invocation.settings, environment().analytics, invocation.plugins)
+        with attached(sinks, invocation.plugins, invocation.configuration.file):
             return run(invocation.settings, invocation.plugins, catalog, preload, ready)
 
 

@@ -5,7 +5,7 @@
 
         def read(self, folder): ...
 
-The sink is found by its entry point and made without arguments, as the server does it, in an empty folder.
+The sink is found by its entry point and made with its default configuration, as the server does it, in an empty folder.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ PLAIN = RequestRecord(
     cached_tokens=3,
     completion_tokens=7,
     first_token_seconds=0.125,
+    gap_p50_seconds=0.03125,
+    gap_p95_seconds=0.0625,
     total_seconds=0.5,
 )
 
@@ -46,10 +48,12 @@ def _changed(**fields: Any) -> RequestRecord:
 
 RECORDS = (
     PLAIN,
-    _changed(request_id="r-failed", outcome="failed", error="engine", finish=None),
-    _changed(request_id="r-cancelled", outcome="cancelled", completion_tokens=0, first_token_seconds=0.0),
+    _changed(request_id="r-failed", outcome="failed", status=500, error="engine", finish=None),
+    _changed(request_id="r-refused", outcome="failed", status=401, error="authentication", model="", provider=""),
+    _changed(request_id="r-cancelled", outcome="cancelled", status=499, completion_tokens=0, first_token_seconds=0.0),
     _changed(request_id="r-embedding", kind="embedding", streamed=False, finish=None, completion_tokens=0),
-    _changed(request_id="r-transcription", kind="transcription", provider="speech"),
+    _changed(request_id="r-transcription", kind="transcription", provider="speech", audio_seconds=12.5),
+    _changed(request_id="r-image", images=3),
     _changed(request_id="r-odd", model="models/\u00fc\u4e2d \"quoted\" 'and' \\ ; --\n\t,", reuse="why; \u20ac"),
     _changed(request_id="r-large", prompt_tokens=2**40, total_seconds=86_400.0 * 365, at=4_102_444_800.0),
     _changed(request_id="r-long", model="m" * 10_000, error="e" * 10_000, outcome="failed"),
@@ -57,7 +61,10 @@ RECORDS = (
 
 
 class SinkContract:
-    """Overridable: `sink`, `read`; `lasting = False` where records do not outlive the sink."""
+    """Overridable: `sink`, `read`; `lasting = False` where records do not outlive the sink.
+
+    Every key of the sink's `Config` needs a default.
+    """
 
     sink: ClassVar[str]
     lasting: ClassVar[bool] = True
@@ -75,7 +82,8 @@ class SinkContract:
         return tmp_path
 
     def make(self) -> Sink:
-        made = Plugins().load(SINKS, self.sink)()
+        cls = Plugins().load(SINKS, self.sink)
+        made = cls(cls.Config())
         assert isinstance(made, Sink)
         return made
 
@@ -84,7 +92,7 @@ class SinkContract:
         plugins = Plugins()
         with attached([self.sink], plugins):
             for record in records:
-                plugins.notify("request_finished", record=record)
+                plugins.notify("request_finished", record=record, content=None)
 
     def assert_kept(self, folder: Path, *records: RequestRecord) -> None:
         rows = self.read(folder)

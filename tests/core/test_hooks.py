@@ -96,8 +96,12 @@ class Told:
         self.calls.append(("prefix_evicted", {"model_id": model_id, "nbytes": nbytes}))
 
     @hookimpl
-    def request_finished(self, record):
-        self.calls.append(("request_finished", {"record": record}))
+    def content_wanted(self):
+        return True
+
+    @hookimpl
+    def request_finished(self, record, content):
+        self.calls.append(("request_finished", {"record": record, "content": content}))
 
 
 @pytest.fixture(scope="module")
@@ -169,6 +173,12 @@ def test_hook_request_finished(served):
     assert [(record.outcome, record.model, record.completion_tokens) for record in records] == [("ok", "toy", 4)] * 2
     received = [call["request_id"] for call in served[0].of("request_received")]
     assert [record.request_id for record in records] == received
+
+
+def test_hook_content_wanted(served):
+    contents = [call["content"] for call in served[0].of("request_finished")]
+    assert [content.messages for content in contents] == [({"role": "user", "content": "a question " * 20},)] * 2
+    assert all(content.answers[0] for content in contents)
 
 
 # ------------------------------------------------------------------ told or asked elsewhere

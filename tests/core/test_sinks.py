@@ -20,7 +20,7 @@ SINKS = """
     from heylook_core.analytics import Sink
 
     class Broken(Sink):
-        def __init__(self):
+        def __init__(self, config):
             raise OSError("no room")
 
         def record(self, record): ...
@@ -56,8 +56,8 @@ def plugins(site) -> Plugins:
 
 def test_an_attached_sink_gets_every_finished_request_and_is_closed_once(plugins):
     with attached(["lists", "loud"], plugins):
-        plugins.notify("request_finished", record=RECORD)
-    plugins.notify("request_finished", record=RECORD)
+        plugins.notify("request_finished", record=RECORD, content=None)
+    plugins.notify("request_finished", record=RECORD, content=None)
     lists = plugins.load("heylook.sinks", "lists")
     assert lists.records == [RECORD]
     assert lists.closed == 1
@@ -77,7 +77,7 @@ def test_a_sink_that_cannot_be_had_or_made_is_a_clear_error_and_closes_the_other
 def test_the_json_lines_sink_writes_a_line_for_each_request(plugins, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with attached(["jsonl"], plugins):
-        plugins.notify("request_finished", record=RECORD)
-        plugins.notify("request_finished", record=RECORD)
+        plugins.notify("request_finished", record=RECORD, content=None)
+        plugins.notify("request_finished", record=RECORD, content=None)
     lines = Path("logs/requests.jsonl").read_bytes().splitlines()
     assert [msgspec.json.decode(line, type=RequestRecord) for line in lines] == [RECORD, RECORD]

@@ -5,15 +5,15 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from heylook_core.analytics import RequestRecord, Sink
+from heylook_core.analytics import NoSinkConfig, RequestRecord, Sink
 
 COLUMNS = ("request_id", "model", "outcome", "prompt_tokens", "completion_tokens", "total_seconds")
 
 
 class CsvSink(Sink):
-    """Made without arguments when the server starts, closed when it ends."""
+    """Made when the server starts, closed when it ends. `config` is an instance of its `Config`, here without keys."""
 
-    def __init__(self) -> None:
+    def __init__(self, config: NoSinkConfig) -> None:
         path = Path("requests.csv")
         is_new = not path.exists()
         self._file = path.open("a", newline="", encoding="utf-8")

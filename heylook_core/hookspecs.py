@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import click
 
     from heylook_core.analytics import Exchanged, RequestRecord
+    from heylook_core.catalog.recognition import Recognised, Unservable
     from heylook_core.provider import ModelInfo
     from heylook_core.residency_events import ResidencyEvent
     from heylook_core.settings import ModelEntry
@@ -52,8 +53,11 @@ class ProviderHooks:
         """Models that a plugin brings along; listed after those of models.yaml, whose ids win."""
 
     @hookspec
-    def recognise_model(self, path: Path) -> ModelEntry | None:
-        """The entry for a model file or folder, or None if it is not this plugin's kind. Import no backend."""
+    def recognise_model(self, path: Path, companions: tuple[Path, ...]) -> Recognised | Unservable | ModelEntry | None:
+        """What a file or folder is, by its header; None if it is not this plugin's kind. Import no backend.
+
+        `companions` belong to the model by another program's records. A ModelEntry says no more than how to serve it.
+        """
 
     @hookspec
     def model_loading(self, entry: ModelEntry) -> None:

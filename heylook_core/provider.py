@@ -24,6 +24,9 @@ from heylook_core.messages import ChatRequest, Event, SamplerSettings, Sampling
 if TYPE_CHECKING:
     import numpy as np
 
+    from heylook_core.catalog.facts import ModelFacts
+    from heylook_core.catalog.recognition import Recognised
+
 Capability: TypeAlias = Literal[
     "chat",
     "completion",
@@ -156,6 +159,19 @@ class Provider(ABC):
 
         For `heylookllm models check` and `doctor`, on an instance that is not loaded; by default nothing is looked at.
         """
+
+    @classmethod
+    def expects(cls, config: Any, facts: ModelFacts) -> tuple[Capability, ...]:
+        """The capabilities that a model with this config will have, by what its files say; none where that is unknown.
+
+        For lists of models that are not loaded: import no backend.
+        """
+        return ()
+
+    @classmethod
+    def profile(cls, name: str, found: Recognised) -> dict[str, Any]:
+        """What an import profile (`catalog.profiles`) sets in the config of a model, besides sampling values."""
+        return {}
 
     def info(self) -> ModelInfo:
         """Form 1 only: what the loaded model can do. Called once, after `load` returned None."""

@@ -87,6 +87,21 @@ class ModelEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     keep_alive: Duration | None = None
 
 
+class ScanSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where models are served from as they lie there: a `folder`, or what another `program` keeps.
+
+    `profile` is an import profile for them. Raises ValueError for both places, or none.
+    """
+
+    folder: str | None = None
+    program: Literal["hf-cache", "lm-studio", "ollama"] | None = None
+    profile: Literal["fast", "balanced", "quality", "memory", "interactive"] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.folder is None) == (self.program is None):
+            raise ValueError("name either a `folder` or a `program`")
+
+
 class TierSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A prefix tier behind the memory cache: its entry-point name, and a part that belongs to the tier itself."""
 
@@ -117,4 +132,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     plugins: PluginSettings = PluginSettings()
     dialects: dict[str, dict[str, Any]] = {}
     models_dir: str = "~/.cache/heylook/models"
+    scan: tuple[ScanSettings, ...] = ()
     models: tuple[ModelEntry, ...] = ()

@@ -41,6 +41,7 @@ WORDINGS: tuple[tuple[type[HeylookError], Wording], ...] = (
     (errors.NotFound, Wording(404, INVALID)),
     (errors.MethodNotAllowed, Wording(405, INVALID)),
     (errors.TooLarge, Wording(413, INVALID, "request_too_large")),
+    (errors.WrongMediaType, Wording(415, INVALID, "unsupported_media_type")),
     (errors.RequestError, Wording(400, INVALID)),
     (errors.Busy, Wording(429, "rate_limit_error", "rate_limit_exceeded", retry=True)),
     (errors.LoadFailed, Wording(503, "unavailable_error", "model_load_failed")),

@@ -14,7 +14,10 @@ import msgspec
 
 from heylook_core.departure import Departure
 from heylook_core.errors import HeylookError
+from heylook_core.form import Form as Form
+from heylook_core.form import Upload as Upload
 from heylook_core.provider import Capability
+from heylook_core.sockets import Socket as Socket
 
 if TYPE_CHECKING:
     from heylook_core.serving import Serving
@@ -61,14 +64,17 @@ class StreamReply(msgspec.Struct, kw_only=True):
 
 Handler = Callable[[Any, Call], Awaitable[Reply | StreamReply]]
 H = TypeVar("H", bound=Callable[..., Awaitable[Reply | StreamReply]])
+S = TypeVar("S", bound=Callable[..., Awaitable[None]])
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """One route: the only source of what is decoded, routed and documented.
 
     `path` uses `{name}` for one segment and `{name:path}` for the rest. `body` is None where no body is read.
-    With `bytes` the handler gets the body undecoded. `response` and `chunk` are the Structs of the full answer
-    and of one streamed piece, for the API document.
+    With `bytes` the handler gets the body undecoded, with `Form` a multipart form whose files are spooled to disk.
+    `limit` is the setting that says how many bytes a body may have. `response` and `chunk` are the Structs of
+    the full answer and of one streamed piece, `fields` that of a form's text fields, `files` the names of its files:
+    for the API document.
     """
 
     method: str
@@ -77,6 +83,9 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     body: type[Any] | None = None
     response: Any = None
     chunk: Any = None
+    fields: type[Any] | None = None
+    files: tuple[str, ...] = ()
+    limit: str = "server.max_body_bytes"
 
 
 def operation(
@@ -87,11 +96,24 @@ def operation(
     body: type[Any] | None = None,
     response: Any = None,
     chunk: Any = None,
+    fields: type[Any] | None = None,
+    files: tuple[str, ...] = (),
+    limit: str = "server.max_body_bytes",
 ) -> Callable[[H], H]:
     """Mark a dialect's method as the handler of a route. May be stacked for several routes."""
 
     def mark(handler: H) -> H:
-        found = Operation(method=method, path=path, summary=summary, body=body, response=response, chunk=chunk)
+        found = Operation(
+            method=method,
+            path=path,
+            summary=summary,
+            body=body,
+            response=response,
+            chunk=chunk,
+            fields=fields,
+            files=files,
+            limit=limit,
+        )
         handler.__dict__.setdefault("operations", []).append(found)
         return handler
 
@@ -103,6 +125,33 @@ class Route(msgspec.Struct, frozen=True):
 
     operation: Operation
     handler: Callable[[Call], Awaitable[Reply | StreamReply]]
+
+
+class SocketOperation(msgspec.Struct, frozen=True, kw_only=True):
+    """One WebSocket route. `path` is as in `Operation`; `received` and `sent` are the Structs of its JSON messages."""
+
+    path: str
+    summary: str
+    received: Any = None
+    sent: Any = None
+
+
+def socket(path: str, *, summary: str, received: Any = None, sent: Any = None) -> Callable[[S], S]:
+    """Mark a dialect's method as the handler of a WebSocket route: it gets a `Socket`. May be stacked."""
+
+    def mark(handler: S) -> S:
+        found = SocketOperation(path=path, summary=summary, received=received, sent=sent)
+        handler.__dict__.setdefault("sockets", []).append(found)
+        return handler
+
+    return mark
+
+
+class SocketRoute(msgspec.Struct, frozen=True):
+    """A WebSocket operation bound to the dialect instance that answers it."""
+
+    operation: SocketOperation
+    handler: Callable[[Socket], Awaitable[None]]
 
 
 class Feature(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,6 +196,16 @@ class Dialect(ABC):
 
     def routes(self) -> list[Route]:
         return [Route(marked, getattr(self, attribute)) for attribute, marked in self.handlers()]
+
+    @classmethod
+    def socket_handlers(cls) -> list[tuple[str, SocketOperation]]:
+        """Every WebSocket operation with the name of the method that answers it; needs no instance."""
+        return [
+            (attribute, marked) for attribute in dir(cls) for marked in getattr(getattr(cls, attribute), "sockets", ())
+        ]
+
+    def sockets(self) -> list[SocketRoute]:
+        return [SocketRoute(marked, getattr(self, attribute)) for attribute, marked in self.socket_handlers()]
 
     @abstractmethod
     def error(self, error: HeylookError) -> Reply:

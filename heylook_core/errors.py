@@ -14,6 +14,7 @@
     |   |-- Forbidden           refused by policy (foreign origin, host not allowed)
     |   |-- NotFound            no such route or object
     |   |-- MethodNotAllowed    the route exists, the method does not
+    |   |-- WrongMediaType      the body is of another media type than the route takes
     |   `-- TooLarge            the body is over the limit
     |-- Busy                    the model's queue is full; try again soon
     |-- Unavailable             the model cannot run now (no room, stopping, hung)
@@ -120,6 +121,12 @@ class MethodNotAllowed(RequestError):
     """The route exists but does not take this method."""
 
     kind = "method_not_allowed"
+
+
+class WrongMediaType(RequestError):
+    """The body is declared as another media type than the route takes: JSON where a form is expected."""
+
+    kind = "media_type"
 
 
 class TooLarge(RequestError):

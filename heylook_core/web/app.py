@@ -17,6 +17,7 @@ from heylook_core.web.disconnect import ASGIApp, Disconnects
 from heylook_core.web.endpoint import Endpoint
 from heylook_core.web.errors import ErrorReplies
 from heylook_core.web.guards import guards
+from heylook_core.web.websocket import SocketEndpoint, take_raw_messages
 
 if TYPE_CHECKING:
     from heylook_core.serving import Serving
@@ -30,7 +31,11 @@ def create_app(serving: Serving, dialects: Sequence[Dialect], settings: Settings
     ErrorReplies(dialects).install(app)
     app.add_route(health.PATH, health.HealthEndpoint(serving))
     for path, routes in _by_path(dialects).items():
-        app.add_route(path, Endpoint(routes, settings.server.max_body_bytes))
+        app.add_route(path, Endpoint(routes, settings))
+    take_raw_messages(app)
+    for dialect in dialects:
+        for route in dialect.sockets():
+            app.add_route(route.operation.path, SocketEndpoint(route, settings.server.write_timeout))
     return Disconnects(app, settings.server.write_timeout)
 
 

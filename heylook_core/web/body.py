@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import falcon.asgi
 import msgspec
 
-from heylook_core.errors import InvalidRequest, MissingField, TooLarge, WrongType
+from heylook_core.complaints import invalid_value
+from heylook_core.errors import InvalidRequest, TooLarge
 
-MISSING = "Object missing required field `"
+
+class Limit(NamedTuple):
+    """The largest body in bytes, and the setting that says so."""
+
+    bytes: int
+    setting: str
+
+    @property
+    def exceeded(self) -> TooLarge:
+        return TooLarge(
+            f"The request body is larger than the {self.bytes:,} bytes that this server accepts; "
+            f"send less, or raise `{self.setting}` in its configuration."
+        )
 
 
-async def read_body(request: falcon.asgi.Request, limit: int) -> bytes:
-    """The whole body. Raises TooLarge beyond `limit` bytes, announced or counted."""
-    if (request.content_length or 0) > limit:
-        raise TooLarge(_too_large(limit))
+async def read_body(request: falcon.asgi.Request, limit: Limit) -> bytes:
+    """The whole body. Raises TooLarge beyond the limit, announced or counted."""
+    if (request.content_length or 0) > limit.bytes:
+        raise limit.exceeded
     body = bytearray()
     async for chunk in request.stream:
         body += chunk
-        if len(body) > limit:
-            raise TooLarge(_too_large(limit))
+        if len(body) > limit.bytes:
+            raise limit.exceeded
     return bytes(body)
-
-
-def _too_large(limit: int) -> str:
-    return (
-        f"The request body is larger than the {limit:,} bytes that this server accepts; "
-        "send less, or raise `server.max_body_bytes` in its configuration."
-    )
 
 
 def decode(decoder: msgspec.json.Decoder[Any], body: bytes, content_type: str | None = None) -> Any:
@@ -45,20 +51,6 @@ def decode(decoder: msgspec.json.Decoder[Any], body: bytes, content_type: str | 
         raise InvalidRequest(_not_json(str(error), content_type)) from None
     except RecursionError:
         raise InvalidRequest("The body is nested too deeply.") from None
-
-
-def invalid_value(complaint: str) -> InvalidRequest:
-    """msgspec's complaint as our error: "Expected `int`, got `str` - at `$.messages[0].role`"."""
-    what, _, where = complaint.partition(" - at ")
-    path = where.strip("`").removeprefix("$").removeprefix(".")
-    if what.startswith(MISSING):
-        field = what.removeprefix(MISSING).rstrip("`")
-        path = f"{path}.{field}" if path else field
-        return MissingField(f"The required field `{path}` is missing.", param=path)
-    subject = f"The value of `{path}`" if path else "The body"
-    message = f"{subject} is not valid: {what[:1].lower()}{what[1:]}."
-    error = WrongType if what.startswith("Expected") and ", got " in what else InvalidRequest
-    return error(message, param=path or None)
 
 
 def _not_json(complaint: str, content_type: str | None) -> str:

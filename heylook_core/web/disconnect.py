@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from typing import Any, TypeAlias
 
 from heylook_core.departure import Departure
@@ -15,6 +16,8 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 DEPARTURE = "heylook.departure"
+HELD = "heylook.held"
+SEND = "heylook.send"
 LINGER_SECONDS = 1.0
 CHECKS = 4
 
@@ -22,7 +25,9 @@ CHECKS = 4
 class Disconnects:
     """ASGI wrapper: puts a `Departure` under the scope key `heylook.departure` and announces it.
 
-    A handler that has not ended a second after its client left is cancelled. Websockets pass untouched.
+    What is put into the ExitStack `heylook.held` is closed with the exchange. A handler that has not ended a second
+    after its client left is cancelled. A WebSocket's departure is announced when its task ends or notices it; it gets
+    the server's `send` under `heylook.send`.
     """
 
     def __init__(self, app: ASGIApp, write_timeout: float) -> None:
@@ -31,11 +36,20 @@ class Disconnects:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self._socket(scope, receive, send)
             return
         exchange = Exchange(receive, send, self._write_timeout)
         scope[DEPARTURE] = exchange.departure
-        await exchange.run(self._app, scope)
+        with ExitStack() as scope[HELD]:
+            await exchange.run(self._app, scope)
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        departure = scope[DEPARTURE] = Departure()
+        scope[SEND] = send
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            departure.announce()
 
 
 class Exchange:
@@ -107,12 +121,17 @@ class Exchange:
             self._timer = self._loop.call_later(self._interval, self._look)
 
     def _cut(self) -> None:
-        """Drop the connection of a client that does not read.
-
-        uvicorn's `send` is a method of its RequestResponseCycle, which has the transport; closing it in the
-        ordinary way would first wait for the client to read what is buffered.
-        """
-        transport = getattr(getattr(self._send, "__self__", None), "transport", None)
-        if transport is not None:
-            transport.abort()
+        """Drop the connection of a client that does not read."""
+        abort(self._send)
         self.departure.announce()
+
+
+def abort(send: Send) -> None:
+    """End a connection at once.
+
+    uvicorn's `send` is a method of what has the transport; closing that in the ordinary way would first wait for the
+    client to read what is buffered.
+    """
+    transport = getattr(getattr(send, "__self__", None), "transport", None)
+    if transport is not None:
+        transport.abort()

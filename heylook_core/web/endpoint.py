@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from operator import attrgetter
 from typing import Any
 
 import falcon.asgi
 import msgspec
 
-from heylook_core.dialect import Call, Operation, Route, StreamReply
+from heylook_core.dialect import Call, Form, Operation, Route, StreamReply
 from heylook_core.errors import Cancelled, InvalidRequest
-from heylook_core.web.body import decode, read_body
+from heylook_core.settings import Settings
+from heylook_core.web.body import Limit, decode, read_body
 from heylook_core.web.disconnect import DEPARTURE
+from heylook_core.web.form import read_form
 from heylook_core.web.reply import send_reply, send_stream
 
 Responder = Callable[..., Awaitable[None]]
@@ -20,14 +23,14 @@ Responder = Callable[..., Awaitable[None]]
 class Endpoint:
     """Falcon finds responders as attributes `on_get`, `on_post`, … of the resource."""
 
-    def __init__(self, routes: Iterable[Route], max_body_bytes: int) -> None:
+    def __init__(self, routes: Iterable[Route], settings: Settings) -> None:
         for route in routes:
-            setattr(self, f"on_{route.operation.method.lower()}", responder(route, max_body_bytes))
+            setattr(self, f"on_{route.operation.method.lower()}", responder(route, settings))
 
 
-def responder(route: Route, max_body_bytes: int) -> Responder:
+def responder(route: Route, settings: Settings) -> Responder:
     operation, handler = route.operation, route.handler
-    body_of = _body_reader(operation, max_body_bytes)
+    body_of = _body_reader(operation, Limit(attrgetter(operation.limit)(settings), operation.limit))
 
     async def respond(request: falcon.asgi.Request, response: falcon.asgi.Response, **params: str) -> None:
         gone = request.scope[DEPARTURE]
@@ -54,26 +57,36 @@ def responder(route: Route, max_body_bytes: int) -> Responder:
     return respond
 
 
-def _body_reader(operation: Operation, limit: int) -> Callable[[falcon.asgi.Request], Awaitable[Any]]:
+def _body_reader(operation: Operation, limit: Limit) -> Callable[[falcon.asgi.Request], Awaitable[Any]]:
     async def nothing(request: falcon.asgi.Request) -> None:
         await read_body(request, limit)
 
     async def raw(request: falcon.asgi.Request) -> bytes:
         return await read_body(request, limit)
 
+    async def form(request: falcon.asgi.Request) -> Form:
+        _refuse_encoded(request)
+        return await read_form(request, limit)
+
     if operation.body is None:
         return nothing
     if operation.body is bytes:
         return raw
+    if operation.body is Form:
+        return form
     decoder = msgspec.json.Decoder(operation.body)
 
     async def decoded(request: falcon.asgi.Request) -> Any:
-        encoding = request.get_header("content-encoding", default="identity")
-        if encoding != "identity":
-            raise InvalidRequest(f"Bodies in the content encoding {encoding!r} are not accepted; send it uncompressed.")
+        _refuse_encoded(request)
         return decode(decoder, await read_body(request, limit), request.content_type)
 
     return decoded
+
+
+def _refuse_encoded(request: falcon.asgi.Request) -> None:
+    encoding = request.get_header("content-encoding", default="identity")
+    if encoding != "identity":
+        raise InvalidRequest(f"Bodies in the content encoding {encoding!r} are not accepted; send it uncompressed.")
 
 
 def _single_values(params: Mapping[str, str | list[str]]) -> dict[str, str]:

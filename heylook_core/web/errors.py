@@ -12,8 +12,9 @@ import falcon.asgi
 from heylook_core import errors
 from heylook_core.dialect import Dialect, Reply
 from heylook_core.errors import HeylookError
-from heylook_core.web.disconnect import DEPARTURE
+from heylook_core.web.disconnect import DEPARTURE, SEND
 from heylook_core.web.reply import send_reply
+from heylook_core.web.websocket import refuse_handshake
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,7 @@ STATUS: tuple[tuple[type[HeylookError], int], ...] = (
     (errors.NotFound, 404),
     (errors.MethodNotAllowed, 405),
     (errors.TooLarge, 413),
+    (errors.WrongMediaType, 415),
     (errors.RequestError, 400),
     (errors.Busy, 429),
     (errors.Unavailable, 503),
@@ -62,10 +64,17 @@ class ErrorReplies:
         known, headers = _recognised(request, error)
         reply = self.reply(request.path, known)
         if ws is not None:
-            await ws.close(3000 + reply.status, known.message[:100])
+            await _end_socket(request, ws, reply, known.message)
         elif response is not None and not _left(request, known):
             send_reply(response, reply)
             response.set_headers(headers)
+
+
+async def _end_socket(request: falcon.asgi.Request, ws: falcon.asgi.WebSocket, reply: Reply, message: str) -> None:
+    if ws.unaccepted:
+        await refuse_handshake(request.scope[SEND], reply)
+    elif not ws.closed:
+        await ws.close(3000 + reply.status, message[:100])
 
 
 def core_form(error: HeylookError) -> Reply:

@@ -43,6 +43,10 @@ class RequestIds:
         given = request.get_header("x-request-id", default="")
         request.context.id = given if SANE_ID.fullmatch(given) else f"req-{os.urandom(16).hex()}"
 
+    async def process_request_ws(self, request: Request, ws: falcon.asgi.WebSocket) -> None:
+        given = request.get_header("x-request-id", default="")
+        request.context.id = given if SANE_ID.fullmatch(given) else f"req-{os.urandom(16).hex()}"
+
     async def process_response(self, request: Request, response: Response, resource: Any, ok: bool) -> None:
         response.set_header("x-request-id", request.context.id)
 

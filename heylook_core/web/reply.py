@@ -15,8 +15,12 @@ encode = msgspec.json.Encoder().encode
 def send_reply(response: falcon.asgi.Response, reply: Reply) -> None:
     response.status = reply.status
     response.content_type = reply.content_type
-    response.data = reply.body if isinstance(reply.body, bytes) else encode(reply.body)
+    response.data = body_of(reply)
     response.set_headers(reply.headers)
+
+
+def body_of(reply: Reply) -> bytes:
+    return reply.body if isinstance(reply.body, bytes) else encode(reply.body)
 
 
 def send_stream(response: falcon.asgi.Response, reply: StreamReply, gone: Departure) -> None:

@@ -38,6 +38,7 @@ KEEP_ALIVE_SECONDS = 75  # of idle connections; clients drop theirs sooner, so n
 CLOSE_SECONDS = 2.5
 HURRY_SECONDS = 0.3
 ANSWER_SECONDS = 1
+SOCKET_MESSAGE_BYTES = 1 << 20
 
 
 def run(settings: Settings, plugins: Plugins, catalog: Catalog, preload: str | None, ready: Ready) -> int:
@@ -130,7 +131,10 @@ class Server:
         config = uvicorn.Config(
             create_app(self.serving, self.dialects, settings),
             lifespan="off",
-            ws="none",
+            ws="websockets-sansio",
+            ws_max_size=SOCKET_MESSAGE_BYTES,
+            ws_per_message_deflate=False,  # audio does not shrink, and ten minutes of zeros cross in a moment
+            ws_ping_interval=None,  # a client that sends too fast is not read from for a while, its pongs neither
             log_config=None,
             access_log=log.isEnabledFor(logging.DEBUG),
             proxy_headers=False,

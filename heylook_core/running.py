@@ -9,7 +9,10 @@ from typing import Literal
 
 import msgspec
 
+from heylook_core import records
+from heylook_core.analytics import Kind as Kind
 from heylook_core.analytics import RequestRecord
+from heylook_core.calls import CALL
 from heylook_core.departure import Departure
 from heylook_core.errors import Cancelled, HeylookError, error_of
 from heylook_core.messages import (
@@ -29,9 +32,10 @@ from heylook_core.messages import (
     ToolOpen,
     Vectors,
 )
+from heylook_core.overheard import Overheard
 from heylook_core.workers.mailbox import Mailbox
 
-Kind = Literal["chat", "completion", "embedding", "transcription", "tokens"]
+Phase = Literal["loading", "queued", "prompt", "answering"]
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -72,6 +76,15 @@ class Run:
         self.accepted: Accepted | None = None
         self.progress: Progress | None = None
         self.load_seconds = 0.0
+        self.images = 0
+        self.audio_seconds = 0.0
+        self.overheard: Overheard | None = None
+        self.phase: Phase = "loading"
+        self.prompt_tokens = 0
+        self.error: HeylookError | None = None
+        self._call = CALL.get()
+        if self._call is not None:
+            self._call.begun += 1
         self._open = choices
         self._finishes: list[Finished] = []
         self._mailbox = Mailbox(keepalive)
@@ -90,17 +103,26 @@ class Run:
     def submitted(self, cancel: Callable[[], None], release: Callable[[], None]) -> None:
         """The worker has it: `cancel` tells the worker to stop, `release` is called once it has ended."""
         self._send_cancel, self._release = cancel, release
+        self.phase = "queued"
 
     def deliver(self, events: list[Event]) -> None:
         """Events of one turn, in order."""
         if self._over:
             return
         self._mailbox.put(events)
+        if self.overheard is not None:
+            self.overheard.hear(events)
         for event in events:
             kind = type(event)
-            if kind is Finished:
+            if kind is Text or kind is Reasoning:
+                self.phase = "answering"
+            elif kind is Finished:
                 self._finishes.append(event)  # type: ignore[arg-type]
                 self._open -= 1
+            elif kind is Accepted:
+                self.prompt_tokens = event.prompt_tokens  # type: ignore[union-attr]
+            elif kind is Progress:
+                self.phase = "prompt"
             elif kind is Failed:
                 self._end(error_of(event.kind, event.message))  # type: ignore[union-attr]
                 return
@@ -112,6 +134,11 @@ class Run:
         if not self._over:
             self._mailbox.fail(error)
             self._end(error)
+
+    @property
+    def seconds(self) -> float:
+        """Since it was begun."""
+        return time.monotonic() - self._started
 
     @property
     def over(self) -> bool:
@@ -232,36 +259,23 @@ class Run:
 
     def _end(self, error: HeylookError | None) -> None:
         self._over = True
+        self.error = error
         if self._release is not None:
             self._release()
         self._ended(self, self._record(error))
 
     def _record(self, error: HeylookError | None) -> RequestRecord:
-        finishes = self._finishes
-        first = finishes[0] if finishes else None
-        cancelled = self._cancelled or any(finish.reason == "cancelled" for finish in finishes)
-        return RequestRecord(
-            request_id=self.origin.request_id,
-            at=self.origin.at,
-            dialect=self.origin.dialect,
-            kind=self.origin.kind,
-            model=self.origin.model,
-            provider=self.origin.provider,
-            streamed=self.origin.streamed,
-            outcome="cancelled" if cancelled else "failed" if error else "ok",
-            error=error.kind if error is not None else None,
-            finish=first.reason if first is not None else None,
-            prompt_tokens=first.usage.prompt if first is not None else 0,
-            cached_tokens=first.usage.cached if first is not None else 0,
-            completion_tokens=sum(finish.usage.completion for finish in finishes),
-            reasoning_tokens=sum(finish.usage.reasoning for finish in finishes),
-            queue_seconds=first.timings.queue if first is not None else 0.0,
+        return records.finished(
+            self.origin,
+            self._call,
+            self._finishes,
+            error,
+            cancelled=self._cancelled,
+            prompt_tokens=self.prompt_tokens,
+            images=self.images,
+            audio_seconds=self.audio_seconds,
             load_seconds=self.load_seconds,
-            prefill_seconds=first.timings.prefill if first is not None else 0.0,
-            decode_seconds=max((finish.timings.decode for finish in finishes), default=0.0),
-            first_token_seconds=min((finish.timings.first_token for finish in finishes), default=0.0),
-            total_seconds=time.monotonic() - self._started,
-            reuse=first.reuse if first is not None else "",
+            total_seconds=self.seconds,
         )
 
 

@@ -6,6 +6,7 @@ import msgspec
 
 from heylook_core.messages import Event, Finished, FinishReason, SamplerSettings, Timings, Usage
 from heylook_core.provider import Codec, Engine, Job, SequenceTask, Token
+from heylook_core.quantiles import Gaps
 from heylook_core.text.pipeline import TextPipeline
 from heylook_core.text.prompt import Prepared
 
@@ -23,7 +24,7 @@ class Choice:
         self.pipeline = TextPipeline(
             index,
             codec,
-            prepared.tokens,
+            [token for token in prepared.tokens if token >= 0] if prepared.media else prepared.tokens,
             prepared.stops,
             request.logprobs or request.top_logprobs > 0,
             prepared.plan.stages(index, request),
@@ -39,6 +40,7 @@ class Choice:
         self.decoding = False
         self.inserted_at = 0.0
         self.first_token_at = 0.0
+        self.gaps = Gaps()
 
     @property
     def ready(self) -> bool:
@@ -68,6 +70,7 @@ class Choice:
             marks=self.prepared.marks,
             guide=self.guide,
             top_logprobs=wanted,
+            media=self.prepared.media,
         )
 
     def push(self, token: Token, now: float) -> list[Event]:
@@ -75,6 +78,7 @@ class Choice:
         if not self.decoding:
             self.first_token_at = now
         self.decoding = True
+        self.gaps.token(now)
         if token.end == "eos":
             return []
         self.generated += 1
@@ -88,6 +92,8 @@ class Choice:
             prefill=max(first - inserted, 0.0),
             decode=max(now - first, 0.0),
             first_token=max(first - arrived, 0.0) if self.first_token_at else 0.0,
+            gap_p50=self.gaps.at(0.5),
+            gap_p95=self.gaps.at(0.95),
         )
         usage = Usage(
             prompt=len(self.prepared.tokens),

@@ -13,6 +13,7 @@ import msgspec
 from heylook_core.errors import HeylookError
 from heylook_core.messages import Accepted, ChatRequest, Event, Failed, Finished, Text, Timings, Usage
 from heylook_core.provider import Provider
+from heylook_core.quantiles import Gaps
 from heylook_core.text.stops import StopMatcher
 from heylook_core.workers.protocol import FromWorker, Submit, Turn
 
@@ -103,6 +104,7 @@ class IteratorAnswer:
         self._stops = [StopMatcher(message.request.stop) for _ in range(self._choices)]
         self._arrived = arrived
         self._first_at: float | None = None
+        self._gaps = [Gaps() for _ in range(self._choices)]
         self._accepted = False
         self._finished: set[int] = set()
 
@@ -129,19 +131,21 @@ class IteratorAnswer:
         self._accepted = True
         wanted = range(self._choices) if choice is None else (choice,)
         for index in sorted(set(wanted) - self._finished):
-            events += self._finish(Finished(index, reason, Usage(), self._timings()))  # type: ignore[arg-type]
+            events += self._finish(Finished(index, reason, Usage(), self._timings(index)))  # type: ignore[arg-type]
         return events
 
     def _text(self, event: Text) -> list[Event]:
         if event.choice in self._finished:
             return []
+        now = time.monotonic()
         if self._first_at is None:
-            self._first_at = time.monotonic()
+            self._first_at = now
+        self._gaps[event.choice].token(now)
         stops = self._stops[event.choice]
         text = stops.push(event.text)
         events: list[Event] = [Text(event.choice, text)] if text else []
         if stops.stopped:
-            events += self._finish(Finished(event.choice, "stop", Usage(), self._timings()))
+            events += self._finish(Finished(event.choice, "stop", Usage(), self._timings(event.choice)))
         return events
 
     def _finish(self, event: Finished) -> list[Event]:
@@ -152,7 +156,9 @@ class IteratorAnswer:
         events: list[Event] = [Text(event.choice, held)] if held else []
         return [*events, event]
 
-    def _timings(self) -> Timings:
+    def _timings(self, choice: int) -> Timings:
+        """What is seen from here, for a provider that does not measure itself: a piece of text counts as a token."""
         now = time.monotonic()
-        first = self._first_at if self._first_at is not None else now
-        return Timings(prefill=first - self._arrived, decode=now - first, first_token=first - self._arrived)
+        first, gaps = self._first_at if self._first_at is not None else now, self._gaps[choice]
+        before = first - self._arrived
+        return Timings(0.0, before, now - first, before, gaps.at(0.5), gaps.at(0.95))

@@ -17,6 +17,13 @@ def require(request: ChatRequest, info: ModelInfo, model_id: str) -> None:
             raise Unsupported(message, param=param)
 
 
+def require_images(info: ModelInfo, model_id: str) -> None:
+    """Raise Unsupported if the model does not see."""
+    if "vision" not in info.capabilities:
+        message = f"Model {model_id!r} does not support images (capability 'vision')."
+        raise Unsupported(message, param="messages")
+
+
 def needs(request: ChatRequest) -> Iterator[tuple[Capability, str, str]]:
     """What a request needs: capability, field, and words for it."""
     if request.prompt is None:

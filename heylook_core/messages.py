@@ -18,11 +18,31 @@ class TextPart(msgspec.Struct, frozen=True, tag="text"):
     text: str
 
 
-class ImagePart(msgspec.Struct, frozen=True, tag="image"):
-    """An image as the client named it: a data URL or a web URL. Needs the capability `vision`."""
+class Picture(msgspec.Struct, frozen=True, array_like=True):
+    """A decoded image: `data` has height x width pixels of `channels` bytes (3: RGB, 4: RGBA), row by row.
 
-    url: str
+    `digest` is the SHA-256 of its shape and its pixels.
+    """
+
+    width: int
+    height: int
+    channels: int
+    digest: bytes
+    data: bytes
+
+
+class ImagePart(msgspec.Struct, frozen=True, tag="image"):
+    """An image as the client gave it: `url` is a data URL, a web URL or base64, or `file` has the bytes of the file.
+
+    The server reads it before the request goes to a worker, which finds the `picture` here and nothing else. `detail`
+    is a hint at the size, `path` the place in the request that errors name. Needs the capability `vision`.
+    """
+
+    url: str = ""
     detail: str | None = None
+    file: bytes | None = None
+    path: str | None = None
+    picture: Picture | None = None
 
 
 class AudioPart(msgspec.Struct, frozen=True, tag="audio"):
@@ -93,6 +113,21 @@ class Thinking(msgspec.Struct, frozen=True):
     enabled: bool | None = None
     effort: str | None = None
     budget: int | None = None
+
+
+class ImageOptions(msgspec.Struct, frozen=True):
+    """What is done to every image of a request before a model sees it; by default nothing.
+
+    `largest` shrinks the longer side to so many pixels. `width` and `height` set the size, one of them alone keeps the
+    aspect. `quality` (1-100) is that of a JPEG which the pixels are taken through. Transparency is laid on white unless
+    `keep_alpha` is set.
+    """
+
+    largest: int | None = None
+    width: int | None = None
+    height: int | None = None
+    quality: int | None = None
+    keep_alpha: bool = False
 
 
 class Overflow(msgspec.Struct, frozen=True):
@@ -186,7 +221,12 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     format: Format | None = None
     thinking: Thinking = Thinking()
     template_args: dict[str, Any] = {}
+    images: ImageOptions = ImageOptions()
     stream: bool = False
+
+    @property
+    def has_images(self) -> bool:
+        return any(isinstance(part, ImagePart) for message in self.messages for part in message.content)
 
 
 # ------------------------------------------------------------------ events
@@ -202,12 +242,17 @@ class Usage(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Timings(msgspec.Struct, frozen=True, array_like=True):
-    """Seconds: waiting for a place, prefill, decode; `first_token` counts from the request's arrival."""
+    """Seconds: waiting for a place, prefill, decode; `first_token` counts from the request's arrival.
+
+    `gap_p50` and `gap_p95` are quantiles of the pauses between tokens.
+    """
 
     queue: float = 0.0
     prefill: float = 0.0
     decode: float = 0.0
     first_token: float = 0.0
+    gap_p50: float = 0.0
+    gap_p95: float = 0.0
 
 
 class Accepted(msgspec.Struct, frozen=True, array_like=True, tag="a"):

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import msgspec
 
-from heylook_core.messages import ChatRequest, Event, SamplerSettings, Sampling
+from heylook_core.messages import ChatRequest, Event, SamplerSettings, Sampling, Tokens, Vectors
+from heylook_core.vision import MediaSpan, Vision, own_ids
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,6 +83,25 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     trims: bool = True
     rows: int = 1
     details: dict[str, Any] = {}
+
+
+class Estimate(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model will take in memory, told before it is loaded. Bytes.
+
+    `kv` is what is allocated at once, or, where the KV cache grows, what one sequence of `FLOOR_TOKENS` needs.
+    """
+
+    weights: int
+    kv: int = 0
+    scratch: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.weights + self.kv + self.scratch
+
+
+# A model whose KV cache grows is not loaded where one sequence of this length has no room.
+FLOOR_TOKENS = 4096
 
 
 class TokenConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -173,6 +193,15 @@ class Provider(ABC):
         """What an import profile (`catalog.profiles`) sets in the config of a model, besides sampling values."""
         return {}
 
+    def estimate(self) -> Estimate | None:
+        """What `load` will take, from sizes and headers of files; None where that is unknown.
+
+        Called on an instance that is not loaded, on a thread of the server: import no backend, take milliseconds. What
+        it raises is logged and counts as unknown. Too low an estimate puts the server over its memory budget until
+        the model is loaded and its real figures are there.
+        """
+        return None
+
     def info(self) -> ModelInfo:
         """Form 1 only: what the loaded model can do. Called once, after `load` returned None."""
         return ModelInfo(context=0)
@@ -185,6 +214,18 @@ class Provider(ABC):
         Look at `cancelled` between events and return when it is set. Yield `Accepted` first where the answer
         starts late, so that the client is told at once that the request is sound.
         """
+        raise NotImplementedError
+
+    def embed(self, inputs: Sequence[str | tuple[int, ...]], options: EmbedOptions) -> Vectors:
+        """Form 1: vectors of texts or token ids, in their order. Needs the capability `embed`; threads as for `chat`."""
+        raise NotImplementedError
+
+    def tokenize(self, text: str) -> Tokens:
+        """Form 1: the token ids of a text, where the backend tells them. Threads as for `chat`."""
+        raise NotImplementedError
+
+    def detokenize(self, ids: Sequence[int]) -> str:
+        """Form 1: the text of token ids. Threads as for `chat`."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -247,6 +288,11 @@ class Snapshot(ABC):
     tokens: np.ndarray[Any, Any]
     nbytes: int
 
+    @property
+    def in_place(self) -> bool:
+        """Whether it lies within memory that the engine has anyway (`Engine.allocated_bytes`)."""
+        return False
+
     @abstractmethod
     def cut(self, n: int) -> Snapshot | None:
         """The same state, first `n` tokens only; None where the architecture cannot be cut there."""
@@ -266,6 +312,9 @@ class SequenceTask:
     by `prefix` (a snapshot already cut to that length), 0 <= cut < len(tokens). `marks` are prompt lengths, ascending,
     at which the engine reports `AtMark` before it goes on, so that the core can take a snapshot. `limit` is the
     most tokens to generate. `eos` tokens end the sequence and are reported with end="eos".
+
+    `media` are the pictures of the prompt, whose positions hold negative ids in `tokens` (see `vision`); snapshots are
+    kept under these. What the model computes with is `own_ids`. A prefix never ends inside a picture.
     """
 
     __slots__ = (
@@ -295,7 +344,7 @@ class SequenceTask:
         marks: tuple[int, ...] = (),
         guide: Guide | None = None,
         top_logprobs: int | None = None,
-        media: tuple[Any, ...] = (),
+        media: tuple[MediaSpan, ...] = (),
     ) -> None:
         self.sid = sid
         self.tokens = tokens
@@ -308,6 +357,10 @@ class SequenceTask:
         self.guide = guide
         self.top_logprobs = top_logprobs
         self.media = media
+
+    def own_ids(self) -> list[int]:
+        """The prompt with the model's own ids where pictures are."""
+        return own_ids(self.tokens, self.media) if self.media else self.tokens
 
 
 class Prefilled(msgspec.Struct, gc=False):
@@ -389,6 +442,10 @@ class Engine(ABC):
         """Bytes of KV held by rows now."""
         return 0
 
+    def allocated_bytes(self) -> int:
+        """Bytes of KV that are held all the time, for rows to come; 0 where the cache grows with its rows."""
+        return 0
+
     def interrupt(self) -> None:
         """Make a running `step` return early if it can. The only method other threads call; may do nothing."""
 
@@ -411,10 +468,11 @@ class Job(ABC):
 
 
 class Model(ABC):
-    """A loaded model of form 2."""
+    """A loaded model of form 2. `vision` is set where it has the capability of that name."""
 
     info: ModelInfo
     codec: Codec
+    vision: Vision | None = None
 
     @abstractmethod
     def lanes(self) -> list[Engine]:
@@ -434,6 +492,10 @@ class Model(ABC):
         Needs the capability `prompt_logprobs`. Called on the engine thread.
         """
         raise NotImplementedError
+
+    def scratch_bytes(self) -> int:
+        """What it holds besides weights and the KV of `lanes`: contexts for embeddings and scores, buffers."""
+        return 0
 
     def close(self) -> None:
         """Free weights and engines; called on the engine thread."""

@@ -7,19 +7,23 @@ import itertools
 import logging
 import time
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
 from heylook_core.analytics import RequestRecord
-from heylook_core.capabilities import require
+from heylook_core.capabilities import require, require_images
 from heylook_core.catalog import Catalog
 from heylook_core.departure import Departure
 from heylook_core.errors import Busy, EngineFailed, HeylookError, Unavailable, Unsupported
 from heylook_core.keep_alive import Clock
 from heylook_core.messages import ChatRequest, Tokens, Vectors
+from heylook_core.overheard import Overheard
 from heylook_core.plugins import Plugins
 from heylook_core.provider import EmbedOptions, ModelInfo
+from heylook_core.records import images_in
+from heylook_core.request_log import RequestLog
 from heylook_core.residency import ModelState, Residency, Resident
 from heylook_core.running import Kind, Origin, Run
 from heylook_core.settings import ModelEntry, Settings
@@ -38,6 +42,9 @@ from heylook_core.workers.protocol import (
     Turn,
 )
 from heylook_core.workers.thread import ThreadChannel
+
+if TYPE_CHECKING:
+    from heylook_core.media.images.reader import ImageReader
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +67,7 @@ class Serving:
         self.plugins = plugins
         self.residency = Residency(settings, plugins, self._channel, clock)
         self._rids = itertools.count(1)
-        self._running: set[Run] = set()
+        self.requests = RequestLog(plugins)
         self._draining = False
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -70,6 +77,7 @@ class Serving:
     async def start(self, preload: str | None = None) -> None:
         """Begin; load a model ahead of its first request if one is named. Its failure is logged, not raised."""
         self.residency.start()
+        self.requests.open()
         if preload is not None:
             entry = self.catalog.get(preload)
             asyncio.get_running_loop().create_task(self._preload(entry)).add_done_callback(_retrieve)
@@ -86,8 +94,10 @@ class Serving:
     async def close(self, grace: float = 10.0) -> bool:
         """Cancel what runs and unload everything; False if a worker thread could not be ended."""
         self._draining = True
-        for run in list(self._running):
+        for run in self.requests.running:
             run.cancel()
+        if "_images" in self.__dict__:
+            self._images.close()
         return await self.residency.close(grace)
 
     # ------------------------------------------------------------------ what dialects ask
@@ -131,6 +141,7 @@ class Serving:
             lambda resident, rid: _checked_submit(resident, rid, request, fit),
             gone,
             keep_alive,
+            request,
         )
 
     async def embed(
@@ -148,7 +159,13 @@ class Serving:
         entry = self._entry(model)
         origin = Origin(request_id, dialect, "embedding", entry.id, entry.provider, False, time.time())
         run = await self._start(
-            entry, origin, 1, lambda resident, rid: _checked_embed(resident, rid, inputs, options), gone, keep_alive
+            entry,
+            origin,
+            1,
+            lambda resident, rid: _checked_embed(resident, rid, inputs, options),
+            gone,
+            keep_alive,
+            inputs,
         )
         try:
             return await run.vectors()
@@ -160,7 +177,7 @@ class Serving:
     ) -> str:
         """The text that the model would be given for `request`, which is not run. Raises like `open`."""
         entry = self._entry(request.model)
-        origin = Origin(request_id, dialect, "chat", entry.id, entry.provider, False, time.time())
+        origin = Origin(request_id, dialect, "tokens", entry.id, entry.provider, False, time.time())
         run = await self._start(entry, origin, 1, lambda _, rid: Call(rid, Render(request)), gone, None)
         try:
             return (await run.collect())[0].text
@@ -233,10 +250,14 @@ class Serving:
         message: Callable[[Resident, int], Submit | Call],
         gone: Departure | None,
         keep_alive: float | None,
+        asked: ChatRequest | tuple[str | tuple[int, ...], ...] = (),
     ) -> Run:
         rid = next(self._rids)
         run = Run(origin, choices, self.settings.server.keepalive, self._ended)
-        self._running.add(run)
+        run.images = images_in(asked) if isinstance(asked, ChatRequest) else 0
+        if self.requests.wants_content:
+            run.overheard = Overheard(asked)
+        self.requests.begin(run)
         self._quiet.clear()
         starting = asyncio.get_running_loop().create_task(self._submit(entry, rid, run, message, keep_alive))
         starting.add_done_callback(_retrieve)
@@ -266,13 +287,37 @@ class Serving:
         run.load_seconds = time.monotonic() - started
         try:
             if not run.over:
-                submission = message(resident, rid)
                 self._check_queue(resident)
-                self._hand_over(resident, rid, run, submission)
-                return
+                submission = await self._with_pictures(resident, message(resident, rid))
+                if not run.over:  # its client may have left meanwhile
+                    self._hand_over(resident, rid, run, submission)
+                    return
         except Exception as error:
             run.lost(_as_heylook(error))
         self.residency.release(resident)
+
+    async def _with_pictures(self, resident: Resident, submission: Submit | Call) -> Submit | Call:
+        """Images are read once it is known that the model takes them; the worker gets pixels."""
+        if isinstance(submission, Submit):
+            asked: ChatRequest | None = submission.request
+        else:
+            asked = submission.operation.request if isinstance(submission.operation, Tokenize) else None
+        if asked is None or not asked.has_images:
+            return submission
+        require_images(_info(resident), resident.entry.id)
+        request = await self._images.read(asked)
+        if self.residency.resident(resident.entry.id) is not resident:
+            message = f"Model {resident.entry.id!r} has left memory while the images of the request were read."
+            raise Unavailable(message, retry_after=1)
+        if isinstance(submission, Submit):
+            return Submit(submission.rid, request)
+        return Call(submission.rid, Tokenize(request=request))
+
+    @cached_property
+    def _images(self) -> ImageReader:
+        from heylook_core.media.images.reader import ImageReader
+
+        return ImageReader(self.settings.images)
 
     def _hand_over(self, resident: Resident, rid: int, run: Run, submission: Submit | Call) -> None:
         resident.runs[rid] = run
@@ -294,8 +339,8 @@ class Serving:
         self.residency.release(resident)
 
     def _ended(self, run: Run, record: RequestRecord) -> None:
-        self._running.discard(run)
-        if not self._running:
+        self.requests.end(run, record)
+        if not self.requests.running:
             self._quiet.set()
         if record.cached_tokens or record.reuse:
             self.plugins.notify(
@@ -305,7 +350,6 @@ class Serving:
                 of=record.prompt_tokens,
                 why=record.reuse,
             )
-        self.plugins.notify("request_finished", record=record, content=None)
 
     async def _preload(self, entry: ModelEntry) -> None:
         try:

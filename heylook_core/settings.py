@@ -68,6 +68,23 @@ class PluginSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     sinks: tuple[str | SinkSettings, ...] = ()
 
 
+class ImageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What images requests may bring.
+
+    `fetch` is which web addresses are read: none (`deny`), those on the public internet (`public`), or any (`allow`),
+    within `fetch_timeout` seconds. `max_bytes` and `max_pixels` bound one image, `max_count` and `max_total_pixels` those
+    of a request. `cache_bytes` are for decoded images that come again, as in the next turn of a conversation.
+    """
+
+    fetch: Literal["deny", "public", "allow"] = "public"
+    fetch_timeout: Seconds = 4.0
+    max_bytes: Positive = 20 << 20
+    max_pixels: Positive = 50_000_000
+    max_count: Positive = 32
+    max_total_pixels: Positive = 100_000_000
+    cache_bytes: NotNegative = 128 << 20
+
+
 class ModelEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One model of models.yaml. `config` belongs to the provider and is checked against its own Struct.
 
@@ -117,8 +134,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     share of the machine's memory.
 
     `keep_alive` is how long an idle model stays unless a request says otherwise, in seconds or as a text such as "5m";
-    None or below 0 keeps it. `dialects` holds the settings of API dialects by name, each checked by the dialect itself. `models_dir` is the folder of pulled
-    models; `config.models_folder` resolves it.
+    None or below 0 keeps it. `dialects` holds the settings of API dialects by name, each checked by the dialect itself.
+    `models_dir` is the folder of pulled models; `config.models_folder` resolves it.
     """
 
     default_model: str | None = None
@@ -130,6 +147,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     server: ServerSettings = ServerSettings()
     logging: LoggingSettings = LoggingSettings()
     plugins: PluginSettings = PluginSettings()
+    images: ImageSettings = ImageSettings()
     dialects: dict[str, dict[str, Any]] = {}
     models_dir: str = "~/.cache/heylook/models"
     scan: tuple[ScanSettings, ...] = ()

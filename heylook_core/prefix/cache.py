@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from heylook_core.provider import Snapshot
+from heylook_core.vision import outside_pictures
 
 # How many of the least recently used entries are compared when one has to leave.
 OLDEST = 4
@@ -60,7 +61,7 @@ class PrefixCache:
             return Hit(None, 0, "nothing is kept")
         prompt = np.asarray(tokens, dtype=np.int32)
         shared = {key: common_prefix(snapshot.tokens, prompt) for key, snapshot in self._entries.items()}
-        usable = {key: self._usable(key, shared[key], len(prompt)) for key in shared}
+        usable = {key: self._usable(key, shared[key], prompt) for key in shared}
         candidates = [key for key in shared if usable[key] > 0]
         for key in sorted(candidates, key=lambda key: (usable[key], key), reverse=True):
             snapshot = self._entries[key].cut(usable[key])
@@ -76,7 +77,7 @@ class PrefixCache:
         """How many tokens `find` would reuse now; changes nothing."""
         prompt = np.asarray(tokens, dtype=np.int32)
         return max(
-            (self._usable(key, common_prefix(kept.tokens, prompt), len(prompt)) for key, kept in self._entries.items()),
+            (self._usable(key, common_prefix(kept.tokens, prompt), prompt) for key, kept in self._entries.items()),
             default=0,
         )
 
@@ -133,11 +134,13 @@ class PrefixCache:
         snapshot.drop()
         return nbytes
 
-    def _usable(self, key: int, shared: int, prompt: int) -> int:
+    def _usable(self, key: int, shared: int, prompt: np.ndarray[Any, Any]) -> int:
+        """A picture is used whole or not at all: its positions may see each other."""
         held = len(self._entries[key].tokens)
         if self._trims:
-            return min(shared, prompt - 1)
-        return held if shared == held and held < prompt else 0
+            return outside_pictures(prompt, min(shared, len(prompt) - 1))
+        whole = shared == held and held < len(prompt) and outside_pictures(prompt, held) == held
+        return held if whole else 0
 
     def _covers(self, one: Snapshot, other: Snapshot) -> bool:
         """Whether `one` can stand for `other` in every lookup."""

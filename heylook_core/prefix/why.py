@@ -35,4 +35,5 @@ def _in_messages(request: ChatRequest, prompt: str, at: int) -> str:
 
 
 def _spelled(tokens: Sequence[int], codec: Codec) -> str:
-    return b"".join(map(codec.piece, tokens)).decode("utf-8", "replace")
+    """Positions of pictures have no text."""
+    return b"".join(codec.piece(token) for token in tokens if token >= 0).decode("utf-8", "replace")

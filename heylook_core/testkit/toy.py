@@ -5,7 +5,8 @@ reused or mixed-up prefix shows as another text. Tokens are bytes; a few more ar
 
 A prompt can ask for trouble: `[toy:crash]` raises in step, `[toy:broken]` breaks only its own row,
 `[toy:hang]` never returns from step, `[toy:exit]` ends the process without a word, `[toy:prompt=3]` spends that
-many seconds reading the prompt, `[toy:insert]` is refused by insert, `[toy:say=hello]` answers just that.
+many seconds reading the prompt, `[toy:insert]` is refused by insert, `[toy:say=hello]` answers just that, `[toy:look]`
+tells size and mean colour of every picture (with `vision`).
 """
 
 from __future__ import annotations
@@ -23,16 +24,29 @@ from typing import Any
 import numpy as np
 
 from heylook_core.batching.pooling import check_dimensions, check_length, normalised
-from heylook_core.errors import LoadFailed
-from heylook_core.messages import Event, Finished, PromptLogprobs, ScoredToken, Timings, TopToken, Usage, Vectors
+from heylook_core.errors import InvalidRequest, LoadFailed
+from heylook_core.messages import (
+    Event,
+    Finished,
+    Picture,
+    PromptLogprobs,
+    ScoredToken,
+    Timings,
+    TopToken,
+    Usage,
+    Vectors,
+)
 from heylook_core.provider import (
+    FLOOR_TOKENS,
     AtMark,
     Broken,
     Budget,
+    Capability,
     Codec,
     Decoder,
     EmbedOptions,
     Engine,
+    Estimate,
     Job,
     Model,
     ModelInfo,
@@ -44,6 +58,7 @@ from heylook_core.provider import (
     Token,
     TokenConfig,
 )
+from heylook_core.vision import Encode, MediaSpan, Prompt, Vision, at_placeholders
 
 TEMPLATE = (
     "{% for m in messages %}<|start|>{{ m.role }}\n"
@@ -60,6 +75,19 @@ ALPHABET = tuple(b"etaoinshrdlu etaoinshrd.\xc3\xe2")
 # What must follow inside a character: 0xC3 0xA9 is e-acute, 0xE2 0x82 0xAC the euro sign.
 FOLLOWS = {(0xC3,): 0xA9, (0xE2,): 0x82, (0xE2, 0x82): 0xAC}
 BYTES_PER_TOKEN = 64
+PICTURE = "<|picture|>"
+PATCH = 16
+MOST_PATCHES = 64
+CAPABILITIES: tuple[Capability, ...] = (
+    "chat",
+    "completion",
+    "embed",
+    "logprobs",
+    "tools",
+    "schema",
+    "reasoning",
+    "prompt_logprobs",
+)
 NO_OPTIONS = EmbedOptions()
 
 _SPECIAL_PATTERN = re.compile("(" + "|".join(map(re.escape, SPECIAL)) + ")")
@@ -70,6 +98,7 @@ class ToyConfig(TokenConfig, frozen=True, kw_only=True):
     """`answer_tokens` until it ends by itself; delays in seconds; `fail` breaks the load.
 
     `load_gate` is a file that has to exist before the load goes on, for tests that look at a load in progress.
+    `weights_bytes` is what it says that it holds, `estimated_bytes` what it says before it is loaded (None: nothing).
     """
 
     answer_tokens: int = 32
@@ -79,13 +108,22 @@ class ToyConfig(TokenConfig, frozen=True, kw_only=True):
     step_delay: float = 0.0
     prefill_delay_per_token: float = 0.0
     trims: bool = True
+    vision: bool = False
     fail: str | None = None
+    weights_bytes: int = 1
+    estimated_bytes: int | None = None
 
 
 class ToyProvider(Provider):
     """Loads a `ToyModel`. `fail`: "load" raises LoadFailed, "memory" MemoryError, "error" any exception."""
 
     Config = ToyConfig
+
+    def estimate(self) -> Estimate | None:
+        config: ToyConfig = self.config
+        if config.estimated_bytes is None:
+            return None
+        return Estimate(weights=config.estimated_bytes, kv=BYTES_PER_TOKEN * min(config.context, FLOOR_TOKENS))
 
     def load(self) -> Model:
         config: ToyConfig = self.config
@@ -144,18 +182,42 @@ def _guide_tokenizer() -> object:
     return LLTokenizer(TokenizerWrapper(_GuideTokens()))
 
 
+class ToyVision(Vision):
+    """A picture is one position for each patch of 16 x 16 pixels, at most 64; no side may have more than 4096."""
+
+    placeholder = marker = PICTURE
+
+    def place(self, text: str, pictures: Sequence[Picture], encode: Encode) -> Prompt:
+        for picture in pictures:
+            if max(picture.width, picture.height) > 4096:
+                raise InvalidRequest("The toy model takes images of at most 4096 pixels in width and height.")
+        ids = [(0,) * min(-(-one.width // PATCH) * -(-one.height // PATCH), MOST_PATCHES) for one in pictures]
+        return at_placeholders(text, self.placeholder, pictures, ids, encode)
+
+
+def described(media: Sequence[MediaSpan]) -> str:
+    """Size and mean colour of each picture: `2x1 #ff0000`."""
+    told = []
+    for picture in (span.picture for span in media):
+        pixels = np.frombuffer(picture.data, np.uint8).reshape(-1, picture.channels)
+        colour = bytes(pixels.mean(axis=0).round().astype(np.uint8)).hex()
+        told.append(f"{picture.width}x{picture.height} #{colour}")
+    return ", ".join(told) or "nothing"
+
+
 class ToyModel(Model):
     def __init__(self, config: ToyConfig) -> None:
         self.codec = ToyCodec()
+        self.vision = ToyVision() if config.vision else None
         self.info = ModelInfo(
             context=config.context,
-            capabilities=("chat", "completion", "embed", "logprobs", "tools", "schema", "reasoning", "prompt_logprobs"),
+            capabilities=(*CAPABILITIES, "vision") if config.vision else CAPABILITIES,
             template=TEMPLATE,
             special={"eos_token": "<|eos|>"},
             eos=(EOS,),
             vocabulary=VOCABULARY,
             fingerprint="toy",
-            weights_bytes=1,
+            weights_bytes=config.weights_bytes,
             trims=config.trims,
             rows=config.max_concurrency,
         )
@@ -200,6 +262,8 @@ class _Row:
         self.generated = 0
         self.ended = False
         self.order, self.value = _order(task.tokens)
+        if self.order == "look":
+            self.order, self.value = "say", described(task.media)
         self.ready_at = time.monotonic() + (float(self.value) if self.order == "prompt" else 0.0)
         self.salt = os.urandom(8) if task.sampling.seed is None else str(task.sampling.seed).encode()
 
@@ -214,7 +278,7 @@ class _Row:
     def read(self, tokens: Sequence[int]) -> None:
         for token in tokens:
             before = self.states[-1] if self.states else b""
-            self.states.append(blake2b(before + token.to_bytes(4, "little"), digest_size=8).digest())
+            self.states.append(blake2b(before + token.to_bytes(4, "little", signed=True), digest_size=8).digest())
             self.tokens.append(token)
 
 
@@ -410,7 +474,7 @@ class ToyScores(Job):
 
 def _order(tokens: Sequence[int]) -> tuple[str, str]:
     """The last `[toy:…]` order in the prompt, with its value."""
-    found = _ORDER.findall(bytes(token for token in tokens if token < 256))
+    found = _ORDER.findall(bytes(token for token in tokens if 0 <= token < 256))
     if not found:
         return "", ""
     name, value = found[-1]

@@ -32,7 +32,8 @@ def shorten(request: ChatRequest, tokens: list[int], most: int, tokens_of: Token
     found = Shortened(request, tokens)
     if len(tokens) > most and request.overflow.drop_messages and request.prompt is None:
         found = _with_fewer_messages(found, most, tokens_of)
-    if len(found.tokens) > most and request.overflow.cut_tokens:
+    pictures = min(found.tokens, default=0) < 0  # half a picture is none
+    if len(found.tokens) > most and request.overflow.cut_tokens and not pictures:
         found = _with_fewer_tokens(found, most, request.overflow)
     return found
 

@@ -12,8 +12,10 @@ from heylook_core.messages import ChatRequest, Message, SamplerSettings, TextPar
 from heylook_core.provider import Codec, Guide, ModelInfo, TokenConfig
 from heylook_core.text.grammars import Grammars
 from heylook_core.text.overflow import Shortened, shorten
+from heylook_core.text.pictures import marked, pictures_of, texts_of
 from heylook_core.text.plan import TextPlan, formats_of, plan_of
 from heylook_core.text.template import ChatTemplate
+from heylook_core.vision import MediaSpan, Prompt, Vision, check_placeholders, keyed
 
 DEFAULT_MAX_TOKENS = 1000
 TAIL_TOKENS = 64
@@ -35,14 +37,16 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     cut_tokens: int = 0
     plan: TextPlan = TextPlan()
     guides: tuple[Guide, ...] = ()
+    media: tuple[MediaSpan, ...] = ()
 
 
 class Preparation:
     """Prepares the requests of one model. Used by one thread at a time."""
 
-    def __init__(self, info: ModelInfo, codec: Codec, config: Any) -> None:
+    def __init__(self, info: ModelInfo, codec: Codec, config: Any, vision: Vision | None = None) -> None:
         self._info = info
         self._codec = codec
+        self._vision = vision
         self._config = config if isinstance(config, TokenConfig) else TokenConfig()
         self._template = ChatTemplate(info.template, info.special) if info.template else None
         self._formats = formats_of(info.template, self._config, codec)
@@ -50,8 +54,11 @@ class Preparation:
 
     def prepare(self, rid: int, request: ChatRequest, arrived: float) -> Prepared:
         context = self._context(request)
-        tokens = self.tokens(request)
-        shortened = shorten(request, tokens, context - 1, self.tokens) if context else Shortened(request, tokens)
+        prompt = self.prompt(request)
+        whole = Shortened(request, prompt.tokens)
+        shortened = shorten(request, prompt.tokens, context - 1, self.tokens) if context else whole
+        if shortened.request is not request and prompt.media:
+            prompt = self.prompt(shortened.request)
         request, tokens = shortened.request, shortened.tokens
         limit = self._limit(request, len(tokens), context)
         tail = self._tail(tokens)
@@ -71,14 +78,44 @@ class Preparation:
             cut_tokens=shortened.cut_tokens,
             plan=plan,
             guides=guides,
+            media=prompt.media,
         )
 
     def tokens(self, request: ChatRequest) -> list[int]:
-        """The whole prompt as token ids."""
+        """The whole prompt as token ids, negative ones where it has pictures."""
+        return self.prompt(request).tokens
+
+    def prompt(self, request: ChatRequest) -> Prompt:
+        """The whole prompt as token ids, and its pictures."""
         if isinstance(request.prompt, tuple):
-            return self._known_tokens(request.prompt)
+            return Prompt(self._known_tokens(request.prompt))
         text = self.prompt_text(request)
-        return self.encode(text) if request.suffix is None else self._around_gap(text, request.suffix)
+        if request.suffix is not None:
+            return Prompt(self._around_gap(text, request.suffix))
+        return self._placed(text, request)
+
+    def _placed(self, text: str, request: ChatRequest) -> Prompt:
+        pictures = pictures_of(request)
+        if self._vision is None:
+            if pictures:
+                raise Unsupported("This model does not support images (capability 'vision').", param="messages")
+            return Prompt(self.encode(text))
+        check_placeholders(texts_of(request), self._vision.placeholder)
+        found = text.count(self._vision.placeholder)
+        if found != len(pictures):
+            message = f"The model's chat template takes {found} of the {len(pictures)} images where they are."
+            raise InvalidRequest(message, param="messages")
+        if not pictures:
+            return Prompt(self.encode(text))
+        return keyed(self._begun(self._vision.place(text, pictures, self._codec.encode)))
+
+    def _begun(self, prompt: Prompt) -> Prompt:
+        """Begun with the model's own first token where it asks for one."""
+        bos = self._info.bos
+        if bos is None or prompt.tokens[:1] == [bos]:
+            return prompt
+        media = tuple(msgspec.structs.replace(span, start=span.start + 1) for span in prompt.media)
+        return Prompt([bos, *prompt.tokens], media)
 
     def _around_gap(self, before: str, after: str) -> list[int]:
         """What a model that fills in is given: mark, text before the gap, mark, text after it, mark."""
@@ -98,7 +135,7 @@ class Preparation:
     def _tail(self, tokens: Sequence[int]) -> str:
         """The end of the prompt as text: long enough to tell whether it has begun the model's reasoning."""
         hidden = {token: text.encode() for token, text in self._formats.hidden.items()}
-        pieces = [hidden.get(token) or self._codec.piece(token) for token in tokens[-TAIL_TOKENS:]]
+        pieces = [hidden.get(token) or self._codec.piece(token) for token in tokens[-TAIL_TOKENS:] if token >= 0]
         return b"".join(pieces).decode("utf-8", "replace")
 
     def encode(self, text: str) -> list[int]:
@@ -114,9 +151,9 @@ class Preparation:
             message = "This model has no chat template: send a raw prompt, or set a template in models.yaml."
             raise InvalidRequest(message, param="messages")
         tools = () if request.tool_choice.mode == "none" else request.tools
-        return self._template.render(
-            request.messages, tools, generation=generation, variables=template_variables(request)
-        )
+        marker = self._vision.marker if self._vision is not None else None
+        messages = request.messages if marker is None else marked(request.messages, marker)
+        return self._template.render(messages, tools, generation=generation, variables=template_variables(request))
 
     def _known_tokens(self, prompt: Sequence[int]) -> list[int]:
         size = self._info.vocabulary
@@ -167,10 +204,10 @@ class Preparation:
         if request.n > 1:
             marks.add(len(tokens) - 1)
         if not self._info.trims and request.prompt is None:
-            marks.add(self._shared(tokens, self.render(request, generation=False)))
+            marks.add(self._shared(tokens, self._placed(self.render(request, generation=False), request)))
             marks.add(self._system_end(request, tokens))
             marks.add(len(tokens) - 1)
-        return tuple(sorted(mark for mark in marks if 0 < mark < len(tokens)))
+        return tuple(sorted(mark for mark in marks if 0 < mark < len(tokens) and max(tokens[mark - 1 : mark + 1]) >= 0))
 
     def _system_end(self, request: ChatRequest, tokens: list[int]) -> int:
         """Where system text and tools end: what this prompt shares with one of the same system and another user."""
@@ -179,13 +216,13 @@ class Preparation:
             return 0
         other = (*system, Message("user", (TextPart("\u2400"),)))
         try:
-            return self._shared(tokens, self.render(msgspec.structs.replace(request, messages=other)))
+            return self._shared(tokens, self.prompt(msgspec.structs.replace(request, messages=other)))
         except InvalidRequest:
             return 0
 
-    def _shared(self, tokens: list[int], text: str) -> int:
+    def _shared(self, tokens: list[int], other: Prompt) -> int:
         count = 0
-        for ours, theirs in zip(tokens, self.encode(text), strict=False):
+        for ours, theirs in zip(tokens, other.tokens, strict=False):
             if ours != theirs:
                 break
             count += 1

@@ -13,6 +13,9 @@ from heylook_core.workers.protocol import Detokenize, Embed, Render, Tokenize
 if TYPE_CHECKING:
     from heylook_core.text.prompt import Preparation
 
+PICTURE = -1
+"""The id that every position of a picture is shown with: which token it is differs from model to model."""
+
 
 def inputs_of(operation: Embed, preparation: Preparation, model: Model) -> list[list[int]]:
     """The token ids of every input. Raises InvalidRequest for ids that the model does not know."""
@@ -34,7 +37,7 @@ def translated(operation: Tokenize | Detokenize | Render, preparation: Preparati
         ids = preparation.tokens(operation.request)
     else:
         ids = preparation.encode(operation.text) if operation.begin else codec.encode(operation.text)
-    return Tokens(tuple(ids), tuple(map(codec.piece, ids)))
+    return Tokens(tuple(max(id_, PICTURE) for id_ in ids), tuple(codec.piece(id_) if id_ >= 0 else b"" for id_ in ids))
 
 
 def _known(ids: Sequence[int], model: Model, param: str) -> list[int]:

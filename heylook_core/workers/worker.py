@@ -74,6 +74,8 @@ class Worker:
         self._provider: Provider | None = None
         self._model: Model | None = None
         self._preparation: Preparation | None = None
+        self._lease = load.lease
+        self._weights = 0
         self._gauges_at = 0.0
         self._told = Gauges()
 
@@ -124,7 +126,8 @@ class Worker:
         preparer: threading.Thread | None = None
         try:
             info, seconds = self._load_model()
-            self._send(Ready(self._load.epoch, info, seconds))
+            self._told = self._read_gauges()
+            self._send(Ready(self._load.epoch, info, seconds, self._told))
             preparer = threading.Thread(target=self._prepare_all, daemon=True)
             preparer.name = f"{threading.current_thread().name}-prepare"
             preparer.start()
@@ -146,6 +149,7 @@ class Worker:
             self._provider = provider = cls(spec, msgspec.convert(spec.config, cls.Config))
             self._model = provider.load()
             info = self._model.info if self._model is not None else provider.info()
+            self._weights = info.weights_bytes
             self._preparation = self._make_preparation(info)
             self._start_lanes(provider)
         except HeylookError as error:
@@ -208,9 +212,12 @@ class Worker:
             self._send(frame)
 
     def _read_gauges(self) -> Gauges:
-        return self._loop.gauges() if self._loop is not None else Gauges(live=len(self._open))
+        if self._loop is not None:
+            return self._loop.gauges()
+        return Gauges(weights=self._weights, live=len(self._open), lease=self._lease.serial)
 
     def _set_lease(self, message: SetLease) -> None:
+        self._lease = message.lease
         if self._loop is not None:
             self._loop.set_lease(message.lease)
         self._send(Turn(self._load.epoch, [], self._read_gauges()))
@@ -269,13 +276,13 @@ class Worker:
             return None
         from heylook_core.text.prompt import Preparation
 
-        return Preparation(info, self._model.codec, self._provider.config)
+        return Preparation(info, self._model.codec, self._provider.config, self._model.vision)
 
     def _prepare(
         self, preparation: Preparation | None, message: Submit | Call, flag: threading.Event, arrived: float
     ) -> None:
         if isinstance(message, Call):
-            self._prepare_call(preparation, message)
+            self._prepare_call(preparation, message, flag)
         elif self._iterators is not None:
             self._iterators.submit(message, flag, arrived)
         elif preparation is not None:
@@ -298,10 +305,12 @@ class Worker:
         if flag.is_set():
             self._loop.cancel(prepared.rid)
 
-    def _prepare_call(self, preparation: Preparation | None, message: Call) -> None:
+    def _prepare_call(self, preparation: Preparation | None, message: Call, flag: threading.Event) -> None:
         operation = message.operation
         if isinstance(operation, ClearCache):
             self._post(lambda: self._clear_cache(message.rid))
+        elif self._iterators is not None:
+            self._iterators.call(message, flag)
         elif preparation is None or self._model is None:
             kind = type(operation).__name__
             self._answer(message.rid, [Failed("unsupported", f"This model cannot do {kind}.")], last=True)

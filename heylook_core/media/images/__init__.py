@@ -1,0 +1,1 @@
+"""Images of requests: where they come from, what is let in, and how they become pixels."""

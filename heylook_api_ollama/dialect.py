@@ -137,6 +137,7 @@ class OllamaDialect(ManagementRoutes):
         body=OllamaChatRequest,
         response=OllamaChatAnswer,
         chunk=OllamaChatAnswer,
+        kind="chat",
     )
     async def chat(self, call: Call) -> Reply | StreamReply:
         body: OllamaChatRequest = call.body
@@ -155,6 +156,7 @@ class OllamaDialect(ManagementRoutes):
         body=OllamaGenerateRequest,
         response=OllamaGenerateAnswer,
         chunk=OllamaGenerateAnswer,
+        kind="completion",
     )
     async def generate(self, call: Call) -> Reply | StreamReply:
         body: OllamaGenerateRequest = call.body
@@ -215,7 +217,14 @@ class OllamaDialect(ManagementRoutes):
 
     # ------------------------------------------------------------------ embeddings
 
-    @operation("POST", "/api/embed", summary="Embed texts", body=OllamaEmbedRequest, response=OllamaEmbedAnswer)
+    @operation(
+        "POST",
+        "/api/embed",
+        summary="Embed texts",
+        body=OllamaEmbedRequest,
+        response=OllamaEmbedAnswer,
+        kind="embedding",
+    )
     async def embed(self, call: Call) -> Reply:
         body: OllamaEmbedRequest = call.body
         started = time.monotonic()
@@ -238,6 +247,7 @@ class OllamaDialect(ManagementRoutes):
         summary="Embed one text (the older form)",
         body=OllamaEmbeddingsRequest,
         response=OllamaEmbeddingsAnswer,
+        kind="embedding",
     )
     async def embeddings(self, call: Call) -> Reply:
         body: OllamaEmbeddingsRequest = call.body

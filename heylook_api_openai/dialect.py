@@ -99,6 +99,7 @@ class OpenAIDialect(Dialect):
         body=OpenAIChatRequest,
         response=OpenAIChatCompletion | OpenAIBatch,
         chunk=OpenAIChatChunk,
+        kind="chat",
     )
     async def chat(self, call: Call) -> Reply | StreamReply:
         body: OpenAIChatRequest = call.body
@@ -136,6 +137,7 @@ class OpenAIDialect(Dialect):
         body=OpenAICompletionRequest,
         response=OpenAICompletion,
         chunk=OpenAICompletion,
+        kind="completion",
     )
     async def completions(self, call: Call) -> Reply | StreamReply:
         body: OpenAICompletionRequest = call.body
@@ -169,6 +171,7 @@ class OpenAIDialect(Dialect):
         body=OpenAIResponsesRequest,
         response=OpenAIResponse,
         chunk=OpenAIResponseEvent,
+        kind="chat",
     )
     async def responses(self, call: Call) -> Reply | StreamReply:
         body: OpenAIResponsesRequest = call.body
@@ -188,6 +191,7 @@ class OpenAIDialect(Dialect):
         summary="Vectors of texts",
         body=OpenAIEmbeddingRequest,
         response=OpenAIEmbeddingList,
+        kind="embedding",
     )
     async def embeddings(self, call: Call) -> Reply:
         body: OpenAIEmbeddingRequest = call.body
@@ -204,9 +208,21 @@ class OpenAIDialect(Dialect):
         return Reply(body=embedding_list(vectors, model, body.encoding_format))
 
     @operation(
-        "POST", "/v1/tokenize", summary="Token ids of a text", body=OpenAITokenizeRequest, response=OpenAITokenized
+        "POST",
+        "/v1/tokenize",
+        summary="Token ids of a text",
+        body=OpenAITokenizeRequest,
+        response=OpenAITokenized,
+        kind="tokens",
     )
-    @operation("POST", "/tokenize", summary="Token ids of a text", body=OpenAITokenizeRequest, response=OpenAITokenized)
+    @operation(
+        "POST",
+        "/tokenize",
+        summary="Token ids of a text",
+        body=OpenAITokenizeRequest,
+        response=OpenAITokenized,
+        kind="tokens",
+    )
     async def tokenize(self, call: Call) -> Reply:
         body: OpenAITokenizeRequest = call.body
         model = self._model(body.model)
@@ -215,10 +231,20 @@ class OpenAIDialect(Dialect):
         return Reply(body=tokenized(found, body, await self._context(model)))
 
     @operation(
-        "POST", "/v1/detokenize", summary="Text of tokens", body=OpenAIDetokenizeRequest, response=OpenAIDetokenized
+        "POST",
+        "/v1/detokenize",
+        summary="Text of tokens",
+        body=OpenAIDetokenizeRequest,
+        response=OpenAIDetokenized,
+        kind="tokens",
     )
     @operation(
-        "POST", "/detokenize", summary="Text of tokens", body=OpenAIDetokenizeRequest, response=OpenAIDetokenized
+        "POST",
+        "/detokenize",
+        summary="Text of tokens",
+        body=OpenAIDetokenizeRequest,
+        response=OpenAIDetokenized,
+        kind="tokens",
     )
     async def detokenize(self, call: Call) -> Reply:
         body: OpenAIDetokenizeRequest = call.body

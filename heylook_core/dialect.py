@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import msgspec
 
+from heylook_core.analytics import Kind
 from heylook_core.departure import Departure
 from heylook_core.errors import HeylookError
 from heylook_core.form import Form as Form
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 class Call(msgspec.Struct, kw_only=True):
     """One request as a handler sees it. `body` is an instance of the operation's body type.
 
-    Header names are lower case. `gone` tells when the client leaves. `client` is its address, None where unknown.
+    Header names are lower case. `args` is an instance of the operation's query type, where it has one; `gone` tells
+    when the client leaves. `client` is its address, None where unknown.
     """
 
     id: str
@@ -34,6 +36,7 @@ class Call(msgspec.Struct, kw_only=True):
     path: str
     params: Mapping[str, str] = {}
     query: Mapping[str, str] = {}
+    args: Any = None
     headers: Mapping[str, str] = {}
     body: Any = None
     gone: Departure = msgspec.field(default_factory=Departure)
@@ -73,8 +76,14 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     `path` uses `{name}` for one segment and `{name:path}` for the rest. `body` is None where no body is read.
     With `bytes` the handler gets the body undecoded, with `Form` a multipart form whose files are spooled to disk.
     `limit` is the setting that says how many bytes a body may have. `response` and `chunk` are the Structs of
-    the full answer and of one streamed piece, `fields` that of a form's text fields, `files` the names of its files:
-    for the API document.
+    the full answer and of one streamed piece, `fields` that of a form's text fields, `files` the names of its files
+    (with `[]` at the end where there may be several): for the API description, as `status`, `media` and `chunk_media`
+    of the success are, and `answers`, further Structs by status that are not the dialect's errors. `query` is the
+    Struct of the query parameters; they are decoded into `Call.args`.
+
+    `kind` is what it asks of a model, None where that is nothing: then no record is made of it (see `RequestRecord`).
+
+    `open` answers without an API key. What is not `described` is no part of the API: a page or a file of one.
     """
 
     method: str
@@ -86,6 +95,14 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     fields: type[Any] | None = None
     files: tuple[str, ...] = ()
     limit: str = "server.max_body_bytes"
+    query: type[Any] | None = None
+    status: int = 200
+    media: str = "application/json"
+    chunk_media: str = "text/event-stream"
+    answers: Mapping[int, Any] = {}
+    open: bool = False
+    described: bool = True
+    kind: Kind | None = None
 
 
 def operation(
@@ -99,21 +116,37 @@ def operation(
     fields: type[Any] | None = None,
     files: tuple[str, ...] = (),
     limit: str = "server.max_body_bytes",
+    query: type[Any] | None = None,
+    status: int = 200,
+    media: str = "application/json",
+    chunk_media: str = "text/event-stream",
+    answers: Mapping[int, Any] | None = None,
+    open: bool = False,
+    described: bool = True,
+    kind: Kind | None = None,
 ) -> Callable[[H], H]:
-    """Mark a dialect's method as the handler of a route. May be stacked for several routes."""
+    """Mark a dialect's method as the handler of a route, see `Operation`. May be stacked for several routes."""
+    found = Operation(
+        method=method,
+        path=path,
+        summary=summary,
+        body=body,
+        response=response,
+        chunk=chunk,
+        fields=fields,
+        files=files,
+        limit=limit,
+        query=query,
+        status=status,
+        media=media,
+        chunk_media=chunk_media,
+        answers=answers or {},
+        open=open,
+        described=described,
+        kind=kind,
+    )
 
     def mark(handler: H) -> H:
-        found = Operation(
-            method=method,
-            path=path,
-            summary=summary,
-            body=body,
-            response=response,
-            chunk=chunk,
-            fields=fields,
-            files=files,
-            limit=limit,
-        )
         handler.__dict__.setdefault("operations", []).append(found)
         return handler
 
@@ -175,9 +208,12 @@ class Dialect(ABC):
 
     `prefixes` are the paths whose errors this dialect words, also for routes that do not exist. `origins` are let in
     besides those of the settings (in the form of `cors_origins`): the pages of programs that embed this API's clients.
+    `title` heads its routes in the API description, `error_body` is the Struct of what `error` answers.
     """
 
     name: ClassVar[str]
+    title: ClassVar[str] = ""
+    error_body: ClassVar[type | None] = None
     prefixes: ClassVar[tuple[str, ...]]
     default_port: ClassVar[int] = 8080
     origins: ClassVar[tuple[str, ...]] = ()

@@ -6,24 +6,20 @@ of another origin.
 
 from __future__ import annotations
 
-import hmac
-import ipaddress
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from heylook_core.catalog.pull import PullProgress
-from heylook_core.dialect import Call, Dialect, Reply, StreamReply, operation
-from heylook_core.errors import Forbidden, HeylookError
+from heylook_core.dialect import Call, Reply, StreamReply, operation
+from heylook_core.errors import HeylookError
+from heylook_core.pages import core_form
 from heylook_core.pulling import Pull
-from heylook_core.web.errors import core_form
+from heylook_core.web.guarded import GuardedPages, guarded
 
 if TYPE_CHECKING:
     from heylook_core.serving import Serving
-
-Handler = TypeVar("Handler", bound=Callable[..., Awaitable[Reply | StreamReply]])
 
 
 class AdminCache(msgspec.Struct, frozen=True):
@@ -58,37 +54,15 @@ class AdminPullRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     model: str
 
 
-def guarded(handler: Handler) -> Handler:
-    """Let only administrators through."""
-
-    @wraps(handler)
-    async def checked(self: AdminDialect, call: Call) -> Reply | StreamReply:
-        self.check(call)
-        return await handler(self, call)
-
-    return checked  # type: ignore[return-value]
-
-
-class AdminDialect(Dialect):
+class AdminDialect(GuardedPages):
     """Part of the core, not loaded as a plugin; served whatever dialects are."""
 
     name = "admin"
+    title = "Administration"
     prefixes = ("/v1/admin",)
 
     def __init__(self, serving: Serving) -> None:
         super().__init__(serving)
-
-    def check(self, call: Call) -> None:
-        """Raises Forbidden for a page of another origin, and for who is neither here nor has the token."""
-        if "origin" in call.headers and not _same_origin(call):
-            raise Forbidden("Administration is not open to pages of another origin.")
-        tokens = self.serving.settings.server.admin_tokens
-        if tokens:
-            given = call.headers.get("x-admin-token") or call.headers.get("authorization", "").removeprefix("Bearer ")
-            if not any(hmac.compare_digest(given.encode(), token.encode()) for token in tokens):
-                raise Forbidden("Administration needs the admin token, in the header X-Admin-Token.")
-        elif not _is_local(call.client):
-            raise Forbidden("Administration is open to this machine only; set HEYLOOK_ADMIN_TOKEN to allow others.")
 
     @operation("GET", "/v1/admin/cache", summary="What the prefix caches hold", response=list[AdminCache])
     @guarded
@@ -146,9 +120,6 @@ class AdminDialect(Dialect):
         first = await anext(news)
         return StreamReply(content=_events(first, news), failure=_failure)
 
-    def error(self, error: HeylookError) -> Reply:
-        return core_form(error)
-
 
 async def _events(first: PullProgress | None, news: AsyncGenerator[PullProgress | None, None]) -> AsyncIterator[bytes]:
     try:
@@ -165,14 +136,3 @@ def _event(progress: PullProgress | None) -> bytes:
 
 def _failure(error: HeylookError) -> bytes:
     return b"event: error\ndata: %b\n\n" % msgspec.json.encode(core_form(error).body)
-
-
-def _same_origin(call: Call) -> bool:
-    return call.headers["origin"].partition("://")[2].lower() == call.headers.get("host", "").lower()
-
-
-def _is_local(client: str | None) -> bool:
-    try:
-        return client is None or ipaddress.ip_address(client).is_loopback
-    except ValueError:
-        return False

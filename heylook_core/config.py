@@ -40,7 +40,8 @@ _REPLACED = {
 class Environment(NamedTuple):
     """`plugins` are the hook plugins to load, None for all; keys, tokens and origins are added to those of the file.
 
-    `hub` is the address that models are pulled from, None for the usual one. `analytics` is what the variables
+    `hub` is the address that models are pulled from, None for the usual one. `hf_cache` and `ollama_models` are where
+    those programs were told to keep their models, None for their usual places. `analytics` is what the variables
     HEYLOOK_ANALYTICS_… say, by the rest of their names (see `sinks.wanted`).
     """
 
@@ -50,6 +51,8 @@ class Environment(NamedTuple):
     origins: tuple[str, ...] = ()
     admin_tokens: tuple[str, ...] = ()
     hub: str | None = None
+    hf_cache: Path | None = None
+    ollama_models: Path | None = None
     analytics: Mapping[str, str] = {}
 
 
@@ -64,8 +67,8 @@ class Configuration(NamedTuple):
 def environment() -> Environment:
     """HEYLOOK_CONFIG, HF_ENDPOINT, and the comma-separated HEYLOOK_{API_KEY,ADMIN_TOKEN,PLUGINS} and OLLAMA_ORIGINS.
 
-    The last one is Ollama's own, so that what lets a web page in there lets it in here; HF_ENDPOINT is the hub's. And
-    every HEYLOOK_ANALYTICS_….
+    The last one is Ollama's own, so that what lets a web page in there lets it in here; HF_ENDPOINT is the hub's. Also
+    OLLAMA_MODELS, the hub's HF_HUB_CACHE and HF_HOME, and every HEYLOOK_ANALYTICS_….
     """
     config = os.environ.get("HEYLOOK_CONFIG")
     plugins = os.environ.get("HEYLOOK_PLUGINS")
@@ -76,8 +79,15 @@ def environment() -> Environment:
         origins=_words(os.environ.get("OLLAMA_ORIGINS", "")),
         admin_tokens=_words(os.environ.get("HEYLOOK_ADMIN_TOKEN", "")),
         hub=os.environ.get("HF_ENDPOINT", "").rstrip("/") or None,
+        hf_cache=_folder("HF_HUB_CACHE") or _folder("HUGGINGFACE_HUB_CACHE") or _folder("HF_HOME", "hub"),
+        ollama_models=_folder("OLLAMA_MODELS"),
         analytics={name[len(ANALYTICS) :]: value for name, value in os.environ.items() if name.startswith(ANALYTICS)},
     )
+
+
+def _folder(variable: str, *below: str) -> Path | None:
+    named = os.environ.get(variable)
+    return Path(named).expanduser().joinpath(*below) if named else None
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -113,16 +123,14 @@ def load_settings(named: Path | None = None) -> Configuration:
             str(file.error(key, f"this has no effect: {why}")) for key, why in _REPLACED.items() if key in data
         )
         data = {key: value for key, value in data.items() if key not in _REPLACED}
-    settings = file.convert(data, Settings)
+    settings = file.convert(_expanded(data, file), Settings)
     _check_names(settings, file)
     _check_quantities(settings, file)
-    base = path.parent if path else Path()
-    models = tuple(_expanded(entry, base) for entry in settings.models)
     keys = (*settings.server.api_keys, *environment().api_keys)
     origins = (*settings.server.cors_origins, *environment().origins)
     tokens = (*settings.server.admin_tokens, *environment().admin_tokens)
     server = msgspec.structs.replace(settings.server, api_keys=keys, cors_origins=origins, admin_tokens=tokens)
-    return Configuration(msgspec.structs.replace(settings, models=models, server=server), file, warnings)
+    return Configuration(msgspec.structs.replace(settings, server=server), file, warnings)
 
 
 def _check_names(settings: Settings, file: YamlFile) -> None:
@@ -146,40 +154,33 @@ def _check_quantities(settings: Settings, file: YamlFile) -> None:
     durations = [("keep_alive", settings.keep_alive)]
     durations += [(f"models[{index}].keep_alive", entry.keep_alive) for index, entry in enumerate(settings.models)]
     checks: list[tuple[str, Any, Callable[[Any], object]]] = [(where, given, seconds_of) for where, given in durations]
-    checks.append(("memory_budget", settings.memory_budget, bytes_of))
+    checks.append(("memory_budget", None if settings.memory_budget == "auto" else settings.memory_budget, bytes_of))
     for where, given, reading in checks:
         try:
-            if given not in (None, "auto"):
+            if given is not None:
                 reading(given)
         except ValueError as error:
             raise file.error(where, str(error)) from None
 
 
-def _expanded(entry: ModelEntry, base: Path) -> ModelEntry:
-    """The entry with `~`, `./` and `../` resolved in every `…_path`; the latter two start at the file's folder.
+def _expanded(data: Any, file: YamlFile) -> Any:
+    """What the file says, with every path written out; `./` and `../` begin at its folder. Raises ConfigError."""
+    from heylook_core.paths import UnknownVariable, expanded, expanded_in
 
-    Any other value stays as it is: it may be the id of a model on a hub.
-    """
-    import msgspec
+    base = file.path.parent if file.path else Path()
 
-    config = {key: _path(value, base) if key.endswith("_path") else value for key, value in entry.config.items()}
-    return msgspec.structs.replace(entry, config=config)
+    def expand(text: str, where: str) -> str:
+        try:
+            return expanded(text, base, os.environ)
+        except UnknownVariable as error:
+            raise file.error(where, str(error)) from None
 
-
-def _path(value: Any, base: Path) -> Any:
-    if not isinstance(value, str):
-        return value
-    if value == "~" or value.startswith("~/"):
-        return str(Path(value).expanduser())
-    if value in (".", "..") or value.startswith(("./", "../")):
-        return str((base / value).resolve())
-    return value
+    return expanded_in(data, expand)
 
 
 def models_folder(configuration: Configuration) -> Path:
-    """Where models are pulled to; `./` and `../` start at the folder of the models.yaml."""
-    path = configuration.file.path
-    return Path(_path(configuration.settings.models_dir, path.parent if path else Path())).expanduser()
+    """Where models are pulled to."""
+    return Path(configuration.settings.models_dir).expanduser()
 
 
 def check_entry(entry: ModelEntry, plugins: Plugins, configuration: Configuration | None = None) -> Any:

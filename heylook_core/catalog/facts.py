@@ -100,7 +100,7 @@ def _read(entry: ModelEntry, files: Sequence[Path]) -> ModelFacts:
         digest=digest_of(files),
     )
     try:
-        return _of_gguf(plain, files) if files[0].suffix == ".gguf" else _of_folder(plain, list(files))
+        return _of_gguf(plain, files) if gguf.is_gguf(files[0]) else _of_folder(plain, list(files))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         log.warning("The files of model %s could not be described: %s", entry.id, error)
         return plain

@@ -9,6 +9,8 @@ import math
 import mmap
 import re
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ STRING, ARRAY = 8, 9
 SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 VERSIONS = (2, 3)
 LONGEST_ARRAY = 5
+MOST_DIMENSIONS = 4
 SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$", re.IGNORECASE)
 
 # `general.file_type` by llama.cpp's llama_ftype.
@@ -85,8 +88,21 @@ class GgufHeader(msgspec.Struct, frozen=True):
     @property
     def is_sidecar(self) -> bool:
         """A vision projector, an adapter or an importance matrix: belongs to a model, is none."""
-        kind = str(self.values.get("general.type", "model"))
-        return self.architecture == "clip" or kind in ("mmproj", "adapter", "imatrix", "vocab")
+        return self.is_projector or self.kind in ("adapter", "imatrix", "vocab")
+
+    @property
+    def is_projector(self) -> bool:
+        """What turns images or sound into the embeddings of a language model."""
+        return self.architecture == "clip" or self.kind == "mmproj"
+
+    @property
+    def kind(self) -> str:
+        """`model` unless the file says otherwise."""
+        return str(self.values.get("general.type", "model"))
+
+    def value(self, key: str) -> Any:
+        """What stands below the architecture under this key, such as `context_length`; None if nothing does."""
+        return self.values.get(f"{self.architecture}.{key}")
 
 
 def read_header(path: Path, *, whole: bool = True) -> GgufHeader:
@@ -95,13 +111,31 @@ def read_header(path: Path, *, whole: bool = True) -> GgufHeader:
     Reading past a vocabulary of 150,000 tokens takes a tenth of a second, the beginning microseconds. Raises
     NotGguf, or OSError where the file cannot be read.
     """
+    with _reader(path) as reader:
+        return reader.header(whole)
+
+
+def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Every tensor with its shape, the innermost dimension first. Raises NotGguf or OSError."""
+    with _reader(path) as reader:
+        return reader.shapes()
+
+
+def is_gguf(path: Path) -> bool:
+    """By its first four letters, whatever it is called. Raises OSError where it cannot be read."""
+    with path.open("rb") as file:
+        return file.read(4) == MAGIC
+
+
+@contextmanager
+def _reader(path: Path) -> Iterator[_Reader]:
     with path.open("rb") as file:
         if file.read(4) != MAGIC:
             raise NotGguf("it does not begin with the four letters GGUF")
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             try:
-                return _Reader(data).header(whole)
-            except (struct.error, KeyError, OverflowError, RecursionError) as error:
+                yield _Reader(data)
+            except (struct.error, KeyError, OverflowError, RecursionError, MemoryError) as error:
                 raise NotGguf("its header is damaged or cut off") from error
 
 
@@ -119,6 +153,16 @@ class _Reader:
         self._at = len(MAGIC)
 
     def header(self, whole: bool) -> GgufHeader:
+        tensors, values = self._start(whole)
+        parameters = sum(math.prod(shape) for _, shape in self._tensors(tensors)) if whole else 0
+        return GgufHeader(values, tensors, parameters)
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        tensors, _ = self._start(whole=True)
+        return dict(self._tensors(tensors))
+
+    def _start(self, whole: bool) -> tuple[int, dict[str, Any]]:
+        """The number of tensors, and the values that stand before them."""
         version, tensors, count = self._unpack("<IQQ")
         if version not in VERSIONS:
             raise NotGguf(f"it is of GGUF version {version}, and only 2 and 3 are known")
@@ -128,15 +172,17 @@ class _Reader:
             if not whole and key.startswith("tokenizer."):
                 break
             values[key] = self._value(self._unpack("<I")[0])
-        return GgufHeader(values, tensors, sum(self._tensor() for _ in range(tensors)) if whole else 0)
+        return tensors, values
 
-    def _tensor(self) -> int:
-        """How many weights it has."""
-        self._skip_text()
-        (dimensions,) = self._unpack("<I")
-        shape = self._unpack(f"<{dimensions}Q")
-        self._at += 4 + 8  # type and offset
-        return math.prod(shape)
+    def _tensors(self, count: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+        for _ in range(count):
+            name = self._text()
+            (dimensions,) = self._unpack("<I")
+            if dimensions > MOST_DIMENSIONS:
+                raise KeyError(f"a tensor of {dimensions} dimensions")
+            shape = self._unpack(f"<{dimensions}Q")
+            self._at += 4 + 8  # type and offset
+            yield name, shape
 
     def _value(self, kind: int) -> Any:
         if kind == STRING:

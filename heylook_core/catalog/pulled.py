@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from heylook_core.catalog.recognition import Recognised, Unservable, recognise
 from heylook_core.plugins import Plugins
 from heylook_core.settings import ModelEntry
 
@@ -62,10 +63,12 @@ def with_model(record: Record, model: PulledModel, revision: str) -> Record:
 
 def recognised(folder: Path, model: PulledModel, plugins: Plugins) -> ModelEntry | None:
     """The entry that the plugins make of the model's files under the name that it was pulled by; None if none does."""
-    for answer in plugins.ask("recognise_model", path=folder / model.path if model.path else folder):
-        if isinstance(answer, ModelEntry):
-            return msgspec.structs.replace(answer, id=model.id, aliases=model.aliases)
-    return None
+    found = recognise(folder / model.path if model.path else folder, plugins)
+    if isinstance(found, Unservable):
+        log.info("%s cannot be served: %s", model.id, found.reason)
+    if not isinstance(found, Recognised):
+        return None
+    return msgspec.structs.replace(found.entry, id=model.id, aliases=model.aliases)
 
 
 def pulled_models(models: Path, plugins: Plugins) -> Iterator[ModelEntry]:

@@ -207,6 +207,48 @@ models:
     }
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("$STORE/a.gguf", "/store/a.gguf"),
+        ("'${STORE}s/a.gguf'", "/stores/a.gguf"),
+        ("~/$NAME.gguf", "{home}/qwen.gguf"),
+        ("./$NAME", "{folder}/qwen"),
+        ("/price/$$5", "/price/$5"),
+    ],
+)
+def test_variables_are_filled_in_where_paths_stand(tmp_path, monkeypatch, written, read):
+    monkeypatch.setenv("STORE", "/store")
+    monkeypatch.setenv("NAME", "qwen")
+    path = read.format(home=tmp_path / "home", folder=tmp_path)
+    write(f"""
+models_dir: {written}
+logging: {{dir: {written}}}
+prefix_tier: {{name: disk, config: {{folder: {written}}}}}
+scan: [{{folder: {written}}}]
+models: [{{id: $NAME, provider: gguf, config: {{model_path: {written}, stop: [$NAME], lora: [{{path: {written}}}]}}}}]
+""")
+    found = load_settings().settings
+    (entry,) = found.models
+    assert (found.models_dir, found.logging.dir, found.scan[0].folder) == (path, path, path)
+    assert found.prefix_tier is not None
+    assert found.prefix_tier.config == {"folder": path}
+    assert entry.id == "$NAME"
+    assert entry.config == {"model_path": path, "stop": ["$NAME"], "lora": [{"path": path}]}
+
+
+def test_a_variable_that_is_not_set_is_an_error_with_its_line():
+    message = complaint("scan:\n- folder: $HEYLOOK_NOWHERE/models\n")
+    expected = "the variable $HEYLOOK_NOWHERE is not set; set it, or write the path out"
+    assert message == f"models.yaml, line 2: scan[0].folder: {expected}"
+
+
+def test_a_place_to_scan_is_a_folder_or_a_program():
+    for text in ("{}", "{folder: a, program: ollama}"):
+        assert "scan[0]: name either a `folder` or a `program`" in complaint(f"scan: [{text}]\n")
+    assert "scan[0].program: Invalid enum value 'lmstudio'" in complaint("scan: [{program: lmstudio}]\n")
+
+
 # ------------------------------------------------------------------ where it is looked for
 
 

@@ -11,30 +11,15 @@ from heylook_core.hookspecs import hookimpl
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from heylook_core.settings import ModelEntry
-
-_SIDECARS = ("mmproj", "mtp-", "imatrix")
+    from heylook_core.catalog.recognition import Recognised, Unservable
 
 
 @hookimpl
-def recognise_model(path: Path) -> ModelEntry | None:
-    """A `.gguf` file that is a model of its own: no projector or adapter, and the first part of a split one."""
-    from heylook_core.catalog.gguf import NotGguf, read_header, shard
-    from heylook_core.settings import ModelEntry
+def recognise_model(path: Path, companions: tuple[Path, ...]) -> Recognised | Unservable | None:
+    """A GGUF file by its header: a model with the projector beside it, or why it is none."""
+    from heylook_gguf.recognition import recognise
 
-    if path.suffix.lower() != ".gguf" or not path.is_file():
-        return None
-    part = shard(path)
-    if any(word in path.name.lower() for word in _SIDECARS) or (part is not None and part[0] != 1):
-        return None
-    try:
-        header = read_header(path, whole=False)
-    except (NotGguf, OSError):
-        return None
-    if header.is_sidecar or (header.tensors == 0 and part is None):
-        return None
-    name = path.stem.split("-00001-of-")[0]
-    return ModelEntry(id=name, provider="gguf", config={"model_path": str(path)}, tags=("gguf",))
+    return recognise(path, companions)
 
 
 @hookimpl

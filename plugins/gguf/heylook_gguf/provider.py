@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from heylook_core.provider import Provider
+from heylook_core.provider import Capability, Estimate, Provider
 from heylook_gguf.config import GgufConfig
 
 if TYPE_CHECKING:
+    from heylook_core.catalog.facts import ModelFacts
+    from heylook_core.catalog.recognition import Recognised
     from heylook_gguf.model import GgufModel
 
 
@@ -25,6 +27,23 @@ class GgufProvider(Provider):
         from heylook_gguf.model import GgufModel
 
         return GgufModel(self.config)
+
+    def estimate(self) -> Estimate | None:
+        from heylook_gguf.estimate import estimate
+
+        return estimate(self.config)
+
+    @classmethod
+    def expects(cls, config: GgufConfig, facts: ModelFacts) -> tuple[Capability, ...]:
+        from heylook_gguf.profile import expected
+
+        return expected(config, facts)
+
+    @classmethod
+    def profile(cls, name: str, found: Recognised) -> dict[str, Any]:
+        from heylook_gguf.profile import cache_settings
+
+        return cache_settings(name, found)
 
     def check(self) -> None:
         from heylook_gguf.soundness import check

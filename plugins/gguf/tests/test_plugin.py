@@ -9,31 +9,52 @@ from pathlib import Path
 
 import pytest
 
+from heylook_core.catalog.recognition import Recognised, Unservable
 from heylook_gguf.plugin import diagnose, recognise_model
 
 pytestmark = pytest.mark.unit
 
 
 def test_a_model_file_is_recognised(tiny: Path) -> None:
-    entry = recognise_model(tiny)
-    assert entry is not None
-    assert (entry.id, entry.provider, entry.config) == ("tiny", "gguf", {"model_path": str(tiny)})
+    found = recognise_model(tiny, ())
+    assert isinstance(found, Recognised)
+    entry = found.entry
+    assert (entry.id, entry.provider, entry.config["model_path"]) == ("tiny", "gguf", str(tiny))
+    assert (entry.config["n_ctx"], found.context, found.generates) == (found.context, found.context, True)
+    assert (found.files, found.bytes) == ((tiny,), tiny.stat().st_size)
 
 
 def test_the_first_part_stands_for_a_split_model(tiny: Path, tmp_path: Path) -> None:
     for part in (1, 2):
         (tmp_path / f"big-0000{part}-of-00002.gguf").write_bytes(tiny.read_bytes())
-    entry = recognise_model(tmp_path / "big-00001-of-00002.gguf")
-    assert entry is not None
-    assert entry.id == "big"
-    assert recognise_model(tmp_path / "big-00002-of-00002.gguf") is None
+    first, second = (tmp_path / f"big-0000{part}-of-00002.gguf" for part in (1, 2))
+    found = recognise_model(first, ())
+    assert isinstance(found, Recognised)
+    assert (found.entry.id, found.files, found.bytes) == ("big", (first, second), 2 * tiny.stat().st_size)
+    assert recognise_model(second, ()) is None
 
 
-@pytest.mark.parametrize("name", ["mmproj-model-f16.gguf", "MTP-model.gguf", "model.safetensors"])
-def test_files_beside_a_model_are_not_models(tiny: Path, tmp_path: Path, name: str) -> None:
+def test_a_split_model_without_all_its_parts_is_refused(tiny: Path, tmp_path: Path) -> None:
+    for part in (1, 3):
+        (tmp_path / f"big-0000{part}-of-00003.gguf").write_bytes(tiny.read_bytes())
+    missing = Unservable("big-00002-of-00003.gguf is missing.")
+    assert recognise_model(tmp_path / "big-00001-of-00003.gguf", ()) == missing
+    (tmp_path / "big-00001-of-00003.gguf").unlink()
+    missing = Unservable("big-00001-of-00003.gguf is missing.")
+    assert recognise_model(tmp_path / "big-00003-of-00003.gguf", ()) == missing
+
+
+@pytest.mark.parametrize("name", ["mmproj-model-f16.gguf", "MTP-model.gguf", "sha256-0123"])
+def test_the_header_decides_and_not_the_name(tiny: Path, tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(tiny.read_bytes())
-    assert recognise_model(path) is None
+    assert isinstance(recognise_model(path, ()), Recognised)
+
+
+def test_a_file_of_another_kind_is_somebody_elses(tmp_path: Path) -> None:
+    for name in ("model.safetensors", "LICENSE", "README.md"):
+        (tmp_path / name).write_bytes(b"something")
+        assert recognise_model(tmp_path / name, ()) is None
 
 
 def test_projectors_adapters_vocabularies_and_damaged_files_are_not_models(
@@ -44,8 +65,14 @@ def test_projectors_adapters_vocabularies_and_damaged_files_are_not_models(
     words = make_model(tmp_path / "words.gguf", weights=False)
     damaged = tmp_path / "damaged.gguf"
     damaged.write_bytes(b"GGUF\3\0\0\0")
-    for path in (adapter, projector, words, damaged, tmp_path, tmp_path / "none.gguf"):
-        assert recognise_model(path) is None
+    reasons = {path: recognise_model(path, ()) for path in (adapter, projector, words, damaged)}
+    assert all(isinstance(reason, Unservable) for reason in reasons.values())
+    assert "LoRA adapter" in str(reasons[adapter])
+    assert "projector" in str(reasons[projector])
+    assert "no weights" in str(reasons[words])
+    assert "damaged or cut off" in str(reasons[damaged])
+    for path in (tmp_path, tmp_path / "none.gguf"):
+        assert recognise_model(path, ()) is None
 
 
 def test_doctor_is_told_the_version_and_how_it_was_built() -> None:

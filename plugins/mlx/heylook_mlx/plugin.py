@@ -11,28 +11,26 @@ from heylook_core.hookspecs import hookimpl
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from heylook_core.settings import ModelEntry
+    from heylook_core.catalog.recognition import Recognised, Unservable
 
 _ASK_DEVICE = "import mlx.core as mx; print('metal' if mx.metal.is_available() else 'cpu', end='')"
 _REMEDY = 'install it with: pip install heylook-mlx (macOS with Apple silicon, or Linux through "mlx-lm[cpu]")'
 
 
 @hookimpl
-def recognise_model(path: Path) -> ModelEntry | None:
-    """A folder with config.json and model*.safetensors that names its model type."""
-    import json
+def recognise_model(path: Path) -> Recognised | Unservable | None:
+    """A folder with config.json and safetensors by its headers: a model that mlx-lm can load, or why it cannot."""
+    from heylook_mlx.recognition import recognise
 
-    from heylook_core.settings import ModelEntry
+    return recognise(path)
 
-    if not path.is_dir() or next(path.glob("model*.safetensors"), None) is None:
-        return None
-    try:
-        config = json.loads((path / "config.json").read_bytes())
-    except (OSError, ValueError):
-        return None
-    if not isinstance(config, dict) or "model_type" not in config:
-        return None
-    return ModelEntry(id=path.name, provider="mlx", config={"model_path": str(path)})
+
+@hookimpl
+def memory_limit() -> int | None:
+    """Metal's recommended working set, where there is Metal."""
+    from heylook_mlx.estimate import recommended_working_set
+
+    return recommended_working_set()
 
 
 @hookimpl

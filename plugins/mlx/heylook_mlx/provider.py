@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gc
 import sys
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from heylook_core.errors import LoadFailed
-from heylook_core.provider import ModelSpec, Provider
+from heylook_core.provider import Capability, Estimate, ModelSpec, Provider
 from heylook_mlx.config import MlxConfig
 
 if TYPE_CHECKING:
+    from heylook_core.catalog.facts import ModelFacts
+    from heylook_core.catalog.recognition import Recognised
     from heylook_mlx.model import MlxModel
 
 
@@ -32,6 +34,23 @@ class MlxProvider(Provider):
                 'pip install "mlx-lm[cpu]" on Linux.'
             ) from error
         return MlxModel(self.config)
+
+    def estimate(self) -> Estimate | None:
+        from heylook_mlx.estimate import estimate
+
+        return estimate(self.config)
+
+    @classmethod
+    def expects(cls, config: MlxConfig, facts: ModelFacts) -> tuple[Capability, ...]:
+        from heylook_mlx.profile import expected
+
+        return expected(config, facts)
+
+    @classmethod
+    def profile(cls, name: str, found: Recognised) -> dict[str, Any]:
+        from heylook_mlx.profile import cache_settings
+
+        return cache_settings(name, found)
 
     def close(self) -> None:
         """The engine thread's last act with MLX: a thread that ends with streams open aborts the process at exit."""

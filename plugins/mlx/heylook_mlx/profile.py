@@ -1,0 +1,43 @@
+"""What can be told of an MLX model before it is loaded, and what import profiles set for it."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any
+
+from heylook_core.catalog.facts import ModelFacts
+from heylook_core.catalog.recognition import Recognised
+from heylook_core.provider import Capability
+from heylook_mlx.config import MlxConfig
+from heylook_mlx.description import capabilities
+
+# From how many bytes of weights on a profile makes the KV cache small.
+QUANTISED_FROM = {"fast": 13e9, "balanced": 30e9}
+SMALL_CACHE: dict[str, Any] = {
+    "cache_type": "quantized",
+    "kv_bits": 4,
+    "kv_group_size": 32,
+    "quantized_kv_start": 256,
+}
+SHORT_CONTEXT = 1024
+
+
+def cache_settings(name: str, found: Recognised) -> dict[str, Any]:
+    """The kind of KV cache; `memory` also limits the context, so that what is longer is refused."""
+    if not found.generates:
+        return {"context": _short(found)} if name == "memory" else {}
+    if name == "memory":
+        return {**SMALL_CACHE, "context": _short(found)}
+    if name == "quality" or (name in QUANTISED_FROM and found.bytes <= QUANTISED_FROM[name]):
+        return {"cache_type": "standard"}
+    return {"cache_type": "quantized"} if name in QUANTISED_FROM else {}
+
+
+def _short(found: Recognised) -> int:
+    return min(SHORT_CONTEXT, found.context or SHORT_CONTEXT)
+
+
+def expected(config: MlxConfig, facts: ModelFacts) -> tuple[Capability, ...]:
+    """What the model will be able to do, by its template."""
+    found = capabilities(facts.template, importlib.util.find_spec("llguidance") is not None)
+    return (*found, "embed", "vision") if config.vision else (*found, "embed")

@@ -1,0 +1,144 @@
+"""What folders of safetensors are, by their headers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heylook_core.catalog.recognition import Recognised, Unservable
+from heylook_mlx.recognition import REMAPPED, recognise, supported_types
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture
+def changed(llama: Path, tmp_path: Path) -> Callable[..., Path]:
+    """A copy of a model with other values in its config.json (None takes a key away)."""
+
+    def change(**values: Any) -> Path:
+        folder = tmp_path / "changed"
+        shutil.copytree(llama, folder)
+        config = {**json.loads((folder / "config.json").read_bytes()), **values}
+        kept = {key: value for key, value in config.items() if value is not None}
+        (folder / "config.json").write_text(json.dumps(kept))
+        return folder
+
+    return change
+
+
+def test_a_model_is_told_with_its_files_and_context(llama: Path) -> None:
+    found = recognise(llama)
+    assert isinstance(found, Recognised)
+    assert found.context == json.loads((llama / "config.json").read_bytes())["max_position_embeddings"]
+    assert found.bytes == sum(file.stat().st_size for file in llama.iterdir())
+    assert found.entry.tags == ("mlx", "llama", "draft")
+    assert found.generates
+
+
+@pytest.mark.parametrize("files", [[], ["config.json"], ["model.safetensors"], ["m.gguf"], ["config.json", "m.gguf"]])
+def test_other_folders_are_somebody_elses(tmp_path: Path, files: list[str]) -> None:
+    for name in files:
+        (tmp_path / name).write_text("{}")
+    assert recognise(tmp_path) is None
+    assert recognise(tmp_path / "nothing") is None
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"model_type": None}, "names no model_type"),
+        ({"model_type": 5}, "names no model_type"),
+        ({"model_type": "bert"}, "no implementation of the model type 'bert'"),
+        ({"model_type": "whisper"}, "no implementation of the model type 'whisper'"),
+        ({"architectures": ["LlamaForSequenceClassification"]}, "writes no text"),
+        ({"architectures": ["LlamaForCausalLMEagle3"]}, "draft head (LlamaForCausalLMEagle3)"),
+        ({"medusa_num_heads": 4}, "draft head"),
+        ({"quantization_config": {"quant_method": "bitsandbytes"}}, "quantised by 'bitsandbytes'"),
+        ({"quantization_config": {"quant_method": "exl2"}}, "quantised by 'exl2'"),
+    ],
+)
+def test_what_mlx_lm_cannot_load_is_refused_with_the_reason(
+    changed: Callable[..., Path], values: dict[str, Any], reason: str
+) -> None:
+    found = recognise(changed(**values))
+    assert isinstance(found, Unservable)
+    assert reason in found.reason
+
+
+@pytest.mark.parametrize("method", ["awq", "gptq", "mxfp4"])
+def test_quantisations_that_mlx_lm_reads_are_accepted(changed: Callable[..., Path], method: str) -> None:
+    assert isinstance(recognise(changed(quantization_config={"quant_method": method})), Recognised)
+
+
+def test_a_type_that_another_implementation_serves_is_accepted(changed: Callable[..., Path]) -> None:
+    found = recognise(changed(model_type="mistral"))
+    assert isinstance(found, Recognised)
+    assert found.entry.tags[:2] == ("mlx", "mistral")
+
+
+@pytest.mark.parametrize("config", ["{", "[]", "null", "[" * 100_000])
+def test_a_configuration_of_nonsense_is_refused(tmp_path: Path, config: str) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    (tmp_path / "config.json").write_text(config)
+    assert isinstance(recognise(tmp_path), Unservable)
+
+
+def test_files_that_are_missing_or_broken_are_named(changed: Callable[..., Path]) -> None:
+    folder = changed()
+    weights = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(weights[:-1])
+    assert "is broken: it has" in str(recognise(folder))
+    (folder / "model.safetensors").write_bytes(weights)
+    (folder / "model.safetensors.index.json").write_text('{"weight_map": {"a": "model-00002-of-00002.safetensors"}}')
+    assert "lacks model-00002-of-00002.safetensors" in str(recognise(folder))
+    (folder / "model.safetensors.index.json").unlink()
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (folder / name).unlink()
+    assert "has no tokenizer" in str(recognise(folder))
+    (folder / "model.safetensors").rename(folder / "weights.safetensors")
+    assert "has no model*.safetensors" in str(recognise(folder))
+
+
+def test_weights_of_pytorch_and_adapters_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "llama"}')
+    (tmp_path / "pytorch_model.bin").write_bytes(b"x")
+    assert "PyTorch's (pytorch_model.bin)" in str(recognise(tmp_path))
+    (tmp_path / "config.json").unlink()
+    (tmp_path / "adapter_config.json").write_text("{}")
+    (tmp_path / "adapters.safetensors").write_bytes(b"x")
+    assert "LoRA adapter" in str(recognise(tmp_path))
+
+
+def test_a_model_for_embeddings_is_told_apart(changed: Callable[..., Path]) -> None:
+    folder = changed()
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text('{"pooling_mode_lasttoken": true}')
+    found = recognise(folder)
+    assert isinstance(found, Recognised)
+    assert found.entry.tags == ("mlx", "llama", "embedding")
+    assert not found.generates
+
+
+def test_the_types_are_those_of_the_installed_mlx_lm() -> None:
+    from mlx_lm.utils import MODEL_REMAPPING
+
+    assert REMAPPED == MODEL_REMAPPING
+    assert {"llama", "qwen3", "mistral", "gemma3"} <= supported_types()
+    assert "bert" not in supported_types()
+
+
+def test_recognising_imports_no_mlx(llama: Path) -> None:
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom heylook_mlx.plugin import recognise_model\n"
+        f"found = recognise_model(Path({str(llama)!r}))\n"
+        "assert found.entry.provider == 'mlx'\n"
+        "sys.exit(any(name.partition('.')[0] in ('mlx', 'mlx_lm', 'transformers', 'numpy') for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0

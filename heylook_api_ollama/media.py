@@ -15,6 +15,7 @@ _IMAGES: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
     ("image/png", lambda head: head.startswith(b"\x89PNG\r\n\x1a\n")),
     ("image/jpeg", lambda head: head.startswith(b"\xff\xd8\xff")),
     ("image/webp", lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP"),
+    ("image/bmp", lambda head: head.startswith(b"BM")),
     ("image/gif", lambda head: head.startswith((b"GIF87a", b"GIF89a"))),
 )
 _SOUNDS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
@@ -37,8 +38,8 @@ def media_part(text: str, path: str) -> ImagePart | AudioPart:
         ) from None
     for mime, fits in _IMAGES:
         if fits(head):
-            return ImagePart(f"data:{mime};base64,{data}")
+            return ImagePart(f"data:{mime};base64,{data}", path=path)
     for container, fits in _SOUNDS:
         if fits(head):
             return AudioPart(data, container)
-    raise InvalidRequest(f"`{path}` is neither PNG, JPEG, WebP, GIF nor WAV, MP3, FLAC, Ogg.", param=path)
+    raise InvalidRequest(f"`{path}` is neither PNG, JPEG, WebP, BMP, GIF nor WAV, MP3, FLAC, Ogg.", param=path)

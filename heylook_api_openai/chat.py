@@ -9,6 +9,7 @@ from msgspec import UNSET
 
 from heylook_api_openai.constraints import format_of
 from heylook_api_openai.content import message_of
+from heylook_api_openai.images import image_options
 from heylook_api_openai.performance import performance_of
 from heylook_api_openai.schema import (
     OpenAIAnswer,
@@ -62,6 +63,7 @@ def chat_request(body: OpenAIChatRequest, model: str) -> ChatRequest:
         format=format_of(body),
         thinking=_thinking(body),
         template_args=_template_args(body),
+        images=image_options(body),
         stream=bool(body.stream),
     )
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
+from heylook_api_openai.images import image_part
 from heylook_api_openai.schema import (
     OpenAIAudioPart,
     OpenAICalledFunction,
     OpenAIFilePart,
-    OpenAIImagePart,
-    OpenAIImageUrl,
     OpenAIMessage,
     OpenAIPart,
     OpenAIRefusalPart,
@@ -17,7 +16,7 @@ from heylook_api_openai.schema import (
     OpenAIToolCall,
 )
 from heylook_core.errors import InvalidRequest, MissingField, Unsupported
-from heylook_core.messages import AudioPart, ImagePart, Message, Part, Role, TextPart, ToolCall
+from heylook_core.messages import AudioPart, Message, Part, Role, TextPart, ToolCall
 
 ROLES: dict[str, Role] = {
     "developer": "system",
@@ -65,13 +64,7 @@ def _part(part: OpenAIPart, role: Role, path: str) -> Part:
         raise InvalidRequest(f"A message of the role {role} may hold only text.", param=path)
     if isinstance(part, OpenAIAudioPart):
         return AudioPart(part.input_audio.data, part.input_audio.format)
-    return _image(part)
-
-
-def _image(part: OpenAIImagePart) -> ImagePart:
-    if isinstance(part.image_url, OpenAIImageUrl):
-        return ImagePart(part.image_url.url, part.image_url.detail)
-    return ImagePart(part.image_url)
+    return image_part(part.image_url, path)
 
 
 def _calls(message: OpenAIMessage, path: str) -> tuple[ToolCall, ...]:

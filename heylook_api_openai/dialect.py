@@ -23,6 +23,7 @@ from heylook_api_openai.embeddings import (
 from heylook_api_openai.errors import error_frame, error_reply
 from heylook_api_openai.features import features
 from heylook_api_openai.models import model_of
+from heylook_api_openai.multipart import chat_body, files_of, with_files
 from heylook_api_openai.responses import response_begun, response_request
 from heylook_api_openai.responses_output import Output
 from heylook_api_openai.responses_schema import OpenAIResponse, OpenAIResponseEvent, OpenAIResponsesRequest
@@ -46,7 +47,7 @@ from heylook_api_openai.tokens import (
     tokenized,
 )
 from heylook_api_openai.wire import new_id
-from heylook_core.dialect import Call, Dialect, Feature, Reply, StreamReply, operation
+from heylook_core.dialect import Call, Dialect, Feature, Form, Reply, StreamReply, operation
 from heylook_core.errors import HeylookError, MissingField
 from heylook_core.messages import ChatRequest
 from heylook_core.residency import ModelState
@@ -103,8 +104,27 @@ class OpenAIDialect(Dialect):
     )
     async def chat(self, call: Call) -> Reply | StreamReply:
         body: OpenAIChatRequest = call.body
+        return await self._chat(call, body, chat_request(body, self._model(body.model)))
+
+    @operation(
+        "POST",
+        "/v1/chat/completions/multipart",
+        summary="Answer a conversation whose images are files of a form",
+        body=Form,
+        fields=OpenAIChatRequest,
+        files=("images[]",),
+        response=OpenAIChatCompletion | OpenAIBatch,
+        chunk=OpenAIChatChunk,
+        kind="chat",
+    )
+    async def chat_with_files(self, call: Call) -> Reply | StreamReply:
+        form: Form = call.body
+        body = chat_body(form)
+        request = with_files(chat_request(body, self._model(body.model)), await files_of(form))
+        return await self._chat(call, body, request)
+
+    async def _chat(self, call: Call, body: OpenAIChatRequest, request: ChatRequest) -> Reply | StreamReply:
         mode = mode_of(body)
-        request = chat_request(body, self._model(body.model))
         opened = self._opened(call, body.keep_alive)
         if mode is not None:
             return await self._batch(body, request, mode, opened)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import msgspec
 
 from heylook_api_openai.content import ROLES
+from heylook_api_openai.images import image_part
 from heylook_api_openai.responses_schema import OpenAIInputItem, OpenAIInputPart, OpenAIResponsesRequest
-from heylook_api_openai.schema import OpenAIImageUrl
 from heylook_core.errors import InvalidRequest, MissingField, Unsupported
-from heylook_core.messages import AudioPart, ImagePart, Message, Part, TextPart, ToolCall
+from heylook_core.messages import AudioPart, Message, Part, TextPart, ToolCall
 
 TEXTS = ("input_text", "output_text", "text", "reasoning_text", "summary_text")
 
@@ -111,8 +111,5 @@ def _part(part: OpenAIInputPart, path: str, media: bool) -> Part:
     if part.type == "input_audio" and part.input_audio is not None:
         return AudioPart(part.input_audio.data, part.input_audio.format)
     if part.type == "input_image" and part.image_url is not None:
-        image = part.image_url
-        return (
-            ImagePart(image.url, image.detail) if isinstance(image, OpenAIImageUrl) else ImagePart(image, part.detail)
-        )
+        return image_part(part.image_url, path, part.detail)
     raise Unsupported("Files that were uploaded before are not available; send the data itself.", param=path)

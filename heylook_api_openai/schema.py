@@ -15,6 +15,7 @@ from heylook_api_openai.performance import OpenAIPerformance
 
 Count: TypeAlias = Annotated[int, Meta(ge=1)]
 Share: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
+Side: TypeAlias = Annotated[int, Meta(ge=1, le=16384)]
 Penalty: TypeAlias = Annotated[float, Meta(ge=-2, le=2)]
 
 # ------------------------------------------------------------------ messages
@@ -185,7 +186,9 @@ class OpenAIStructuredOutputs(msgspec.Struct):
 
 
 class OpenAIChatRequest(OpenAIGenerationRequest, kw_only=True):
-    """POST /v1/chat/completions. The second group are constraints as vLLM and llama.cpp name them, the third ours."""
+    """POST /v1/chat/completions. The second group are constraints as vLLM and llama.cpp name them; what is done to
+    images, and the rest, are ours.
+    """
 
     messages: Annotated[list[OpenAIMessage], Meta(min_length=1)]
     max_completion_tokens: Count | None = None
@@ -204,6 +207,12 @@ class OpenAIChatRequest(OpenAIGenerationRequest, kw_only=True):
     guided_regex: str | None = None
     guided_choice: list[str] | None = None
     guided_grammar: str | None = None
+
+    resize_max: Side | None = None
+    resize_width: Side | None = None
+    resize_height: Side | None = None
+    image_quality: Annotated[int, Meta(ge=1, le=100)] | None = None
+    preserve_alpha: bool | None = None
 
     processing_mode: str | None = None
     return_individual: bool | None = None

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 
 from tests.ollama.conftest import lines_of
 
 pytestmark = pytest.mark.integration
 
-PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 40
-JPEG = b"\xff\xd8\xff\xe0" + b"\0" * 40
+
+def image(kind: str) -> bytes:
+    """A red file of 3 x 2 pixels."""
+    file = io.BytesIO()
+    Image.new("RGB", (3, 2), (255, 0, 0)).save(file, kind)
+    return file.getvalue()
+
+
+PNG, JPEG, BMP = image("PNG"), image("JPEG"), image("BMP")
 WAV = b"RIFF\x24\0\0\0WAVEfmt " + b"\0" * 40
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
 TOOL = {"type": "function", "function": {"name": "add", "parameters": {"type": "object", "properties": {}}}}
@@ -192,11 +201,12 @@ def test_logprobs_come_with_their_text_best_first(http: httpx.Client):
 
 
 def test_images_are_recognised_with_and_without_a_data_url(http: httpx.Client):
-    images = [text(PNG), f"data:image/png;base64,{text(JPEG)}", text(WAV)]
+    images = [text(PNG), f"data:image/png;base64,{text(JPEG)}", text(WAV), text(BMP)]
     [message] = seen(http, messages=[{"role": "user", "content": "show", "images": images}])["messages"]
-    assert [part["type"] for part in message["content"]] == ["text", "image", "image", "audio"]
-    assert message["content"][1]["url"] == f"data:image/png;base64,{text(PNG)}"
-    assert message["content"][2]["url"] == f"data:image/jpeg;base64,{text(JPEG)}"
+    assert [part["type"] for part in message["content"]] == ["text", "image", "image", "audio", "image"]
+    pictures = [part["picture"] for part in message["content"] if part["type"] == "image"]
+    assert [picture[:3] for picture in pictures] == [[3, 2, 3]] * 3
+    assert base64.b64decode(pictures[0][4]) == bytes([255, 0, 0]) * 6
     assert message["content"][3]["format"] == "wav"
 
 

@@ -57,8 +57,8 @@ def test_content_parts_of_every_kind():
     [message] = translated([{"role": "user", "content": parts}]).messages
     assert message.content == (
         TextPart("a"),
-        ImagePart("data:1", "low"),
-        ImagePart("data:2"),
+        ImagePart("data:1", "low", path="messages[0].content[1]"),
+        ImagePart("data:2", path="messages[0].content[2]"),
         AudioPart("UklG", "wav"),
     )
 
@@ -157,4 +157,6 @@ def test_only_users_and_tools_show_images():
     for role in ("system", "developer", "assistant"):
         with pytest.raises(InvalidRequest, match="may hold only text"):
             translated([{"role": role, "content": image}])
-    assert translated([{"role": "tool", "content": image}]).messages[0].content == (ImagePart("data:1"),)
+    assert translated([{"role": "tool", "content": image}]).messages[0].content == (
+        ImagePart("data:1", path="messages[0].content[0]"),
+    )

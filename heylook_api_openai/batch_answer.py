@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Meta
 
 from heylook_api_openai.batch import Outcome, at_once
 from heylook_api_openai.batch_groups import Mode
@@ -39,6 +39,10 @@ class OpenAIBatchTiming(msgspec.Struct):
     groups: list[float]
 
 
+# OpenAIChatCompletion | OpenAIBatchFailure, which msgspec takes for a description only where one has a tag
+Entry: TypeAlias = Annotated[Any, Meta(extra={"any_of": (OpenAIChatCompletion, OpenAIBatchFailure)})]
+
+
 class OpenAIBatch(msgspec.Struct, kw_only=True):
     """`completions` or `choices`, as `return_individual` says."""
 
@@ -47,7 +51,7 @@ class OpenAIBatch(msgspec.Struct, kw_only=True):
     created: int
     model: str
     processing_mode: str
-    completions: list[OpenAIChatCompletion | OpenAIBatchFailure] | msgspec.UnsetType = UNSET
+    completions: list[Entry] | msgspec.UnsetType = UNSET
     choices: list[OpenAIChatChoice] | msgspec.UnsetType = UNSET
     usage: OpenAIUsage
     batch_info: OpenAIBatchInfo

@@ -42,7 +42,7 @@ class OpenAITokenPiece(msgspec.Struct):
 class OpenAITokenized(msgspec.Struct, kw_only=True):
     count: int
     max_model_len: int | None
-    tokens: list[int] | list[OpenAITokenPiece]
+    tokens: list[int | OpenAITokenPiece]
     token_strs: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -88,10 +88,10 @@ def begins(body: OpenAITokenizeRequest) -> bool:
 
 
 def tokenized(found: Tokens, body: OpenAITokenizeRequest, context: int | None) -> OpenAITokenized:
-    ids = list(found.ids)
+    ids: list[int | OpenAITokenPiece] = list(found.ids)
     answer = OpenAITokenized(count=len(ids), max_model_len=context or None, tokens=ids)
     if body.with_pieces:
-        answer.tokens = [OpenAITokenPiece(id_, _piece(data)) for id_, data in zip(ids, found.pieces, strict=True)]
+        answer.tokens = [OpenAITokenPiece(id_, _piece(data)) for id_, data in zip(found.ids, found.pieces, strict=True)]
     if body.return_token_strs:
         answer.token_strs = [data.decode("utf-8", "replace") for data in found.pieces]
     return answer

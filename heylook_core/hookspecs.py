@@ -90,6 +90,10 @@ class DialectHooks:
     def request_received(self, request_id: str, dialect: str, model: str) -> None:
         """A request for a model has been decoded and is about to be served."""
 
+    @hookspec
+    def add_pages(self) -> list[type[Dialect]]:  # type: ignore[empty-body]
+        """Dialects to serve whatever `--api` says: web pages, tools. See `heylook_core.pages.Pages`."""
+
 
 class CacheHooks:
     """What prefix reuse did."""

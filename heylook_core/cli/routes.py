@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
@@ -37,10 +37,15 @@ def routes(as_json: bool) -> int:
 
 def _rows(invocation: Invocation) -> list[RouteRow]:
     from heylook_core.cli.dialects import dialect_classes
-    from heylook_core.web import health
+    from heylook_core.web.app import CORE, plugin_pages
+    from heylook_core.web.docs import DescriptionPages
 
-    rows = [RouteRow("GET", health.PATH, "core", "Whether the server can answer, and the state of its models")]
-    for dialect in dialect_classes(invocation.settings.server.api, invocation.plugins):
-        operations = (marked for _, marked in dialect.handlers())
-        rows += [RouteRow(found.method, found.path, dialect.name, found.summary) for found in operations]
-    return sorted(rows, key=lambda row: (row.path, row.method))
+    chosen = dialect_classes(invocation.settings.server.api, invocation.plugins)
+    rows: dict[tuple[str, str], RouteRow] = {}
+    served: list[type[Any]] = [*chosen, *CORE, *plugin_pages(invocation.plugins), DescriptionPages]
+    for dialect in served:
+        for _, found in dialect.handlers():
+            rows.setdefault((found.path, found.method), RouteRow(found.method, found.path, dialect.name, found.summary))
+        for _, socket in dialect.socket_handlers():
+            rows.setdefault((socket.path, "WS"), RouteRow("WS", socket.path, dialect.name, socket.summary))
+    return [rows[key] for key in sorted(rows)]

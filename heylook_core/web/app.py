@@ -10,27 +10,34 @@ import falcon.asgi
 
 from heylook_core.dialect import Dialect, Route
 from heylook_core.errors import PluginError
+from heylook_core.plugins import Plugins
 from heylook_core.settings import Settings
-from heylook_core.web import health
 from heylook_core.web.admin import AdminDialect
 from heylook_core.web.disconnect import ASGIApp, Disconnects
+from heylook_core.web.docs import DescriptionPages
 from heylook_core.web.endpoint import Endpoint
 from heylook_core.web.errors import ErrorReplies
 from heylook_core.web.guards import guards
+from heylook_core.web.health import HealthPages
 from heylook_core.web.websocket import SocketEndpoint, take_raw_messages
 
 if TYPE_CHECKING:
     from heylook_core.serving import Serving
 
 
+# Served whatever `--api` says, after the dialects and before the pages of plugins.
+CORE: tuple[type[Dialect], ...] = (HealthPages, AdminDialect)
+
+
 def create_app(serving: Serving, dialects: Sequence[Dialect], settings: Settings) -> ASGIApp:
     """The app that uvicorn serves. Raises PluginError where two dialects claim the same route."""
-    dialects = [*dialects, AdminDialect(serving)]
+    dialects = with_pages(serving, dialects)
+    routes_by_path = _by_path(dialects)
     origins = [origin for dialect in dialects for origin in dialect.origins]
-    app: falcon.asgi.App[Any, Any] = falcon.asgi.App(middleware=guards(settings.server, origins))
+    free = [one.operation.path for routes in routes_by_path.values() for one in routes if one.operation.open]
+    app: falcon.asgi.App[Any, Any] = falcon.asgi.App(middleware=guards(settings.server, origins, free))
     ErrorReplies(dialects).install(app)
-    app.add_route(health.PATH, health.HealthEndpoint(serving))
-    for path, routes in _by_path(dialects).items():
+    for path, routes in routes_by_path.items():
         app.add_route(path, Endpoint(routes, settings))
     take_raw_messages(app)
     for dialect in dialects:
@@ -39,12 +46,24 @@ def create_app(serving: Serving, dialects: Sequence[Dialect], settings: Settings
     return Disconnects(app, settings.server.write_timeout)
 
 
+def with_pages(serving: Serving, dialects: Sequence[Dialect]) -> list[Dialect]:
+    """The dialects, the core's own, those of plugins' pages, and the description of all of them, in this order."""
+    found = [*dialects, *(kind(serving) for kind in (*CORE, *plugin_pages(serving.plugins)))]
+    return [*found, DescriptionPages(serving, found)]
+
+
+def plugin_pages(plugins: Plugins) -> list[type[Dialect]]:
+    return [kind for kinds in plugins.ask("add_pages") for kind in kinds]
+
+
 def _by_path(dialects: Sequence[Dialect]) -> dict[str, list[Route]]:
     found: dict[str, list[Route]] = defaultdict(list)
     claimed: dict[tuple[str, str], str] = {}
     for dialect in dialects:
         for route in dialect.routes():
             key = (route.operation.method, route.operation.path)
+            if isinstance(dialect, DescriptionPages) and key in claimed:
+                continue  # a plugin has a better page
             other = claimed.setdefault(key, dialect.name)
             if other != dialect.name:
                 raise PluginError(

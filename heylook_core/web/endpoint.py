@@ -9,6 +9,7 @@ from typing import Any
 import falcon.asgi
 import msgspec
 
+from heylook_core.complaints import invalid_value
 from heylook_core.dialect import Call, Form, Operation, Route, StreamReply
 from heylook_core.errors import Cancelled, InvalidRequest
 from heylook_core.settings import Settings
@@ -37,12 +38,14 @@ def responder(route: Route, settings: Settings) -> Responder:
         body = await body_of(request)
         if gone.happened:
             raise Cancelled("The client left before its request was complete.")
+        query = _single_values(request.params)
         call = Call(
             id=request.context.id,
             method=operation.method,
             path=request.path,
             params=params,
-            query=_single_values(request.params),
+            query=query,
+            args=_arguments(operation, query),
             headers=request.headers_lower,
             body=body,
             gone=gone,
@@ -81,6 +84,16 @@ def _body_reader(operation: Operation, limit: Limit) -> Callable[[falcon.asgi.Re
         return decode(decoder, await read_body(request, limit), request.content_type)
 
     return decoded
+
+
+def _arguments(operation: Operation, query: Mapping[str, str]) -> Any:
+    """The query parameters as the operation's Struct. Raises InvalidRequest that names the one at fault."""
+    if operation.query is None:
+        return None
+    try:
+        return msgspec.convert(query, operation.query, strict=False)
+    except msgspec.ValidationError as error:
+        raise invalid_value(str(error)) from None
 
 
 def _refuse_encoded(request: falcon.asgi.Request) -> None:

@@ -12,24 +12,12 @@ import falcon.asgi
 from heylook_core import errors
 from heylook_core.dialect import Dialect, Reply
 from heylook_core.errors import HeylookError
+from heylook_core.pages import core_form
 from heylook_core.web.disconnect import DEPARTURE, SEND
 from heylook_core.web.reply import send_reply
 from heylook_core.web.websocket import refuse_handshake
 
 log = logging.getLogger(__name__)
-
-STATUS: tuple[tuple[type[HeylookError], int], ...] = (
-    (errors.AuthenticationFailed, 401),
-    (errors.Forbidden, 403),
-    (errors.ModelNotFound, 404),
-    (errors.NotFound, 404),
-    (errors.MethodNotAllowed, 405),
-    (errors.TooLarge, 413),
-    (errors.WrongMediaType, 415),
-    (errors.RequestError, 400),
-    (errors.Busy, 429),
-    (errors.Unavailable, 503),
-)
 
 
 class ErrorReplies:
@@ -75,12 +63,6 @@ async def _end_socket(request: falcon.asgi.Request, ws: falcon.asgi.WebSocket, r
         await refuse_handshake(request.scope[SEND], reply)
     elif not ws.closed:
         await ws.close(3000 + reply.status, message[:100])
-
-
-def core_form(error: HeylookError) -> Reply:
-    """The wire form outside every dialect's paths."""
-    status = next((status for kind, status in STATUS if isinstance(error, kind)), 500)
-    return Reply(status=status, body={"error": {"kind": error.kind, "message": error.message}})
 
 
 def _left(request: falcon.asgi.Request, error: HeylookError) -> bool:

@@ -15,7 +15,6 @@ import falcon.asgi
 
 from heylook_core.errors import AuthenticationFailed, Forbidden
 from heylook_core.settings import ServerSettings
-from heylook_core.web.health import PATH as HEALTH
 
 Request = falcon.asgi.Request
 Response = falcon.asgi.Response
@@ -25,14 +24,15 @@ LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 PRIVATE_ENDINGS = (".localhost", ".local", ".internal")
 SANE_ID = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
 PREFLIGHT_SECONDS = "600"
+PLACE = re.compile(r"\\\{\w+(:path)?\\\}")  # of a route's template, escaped
 
 
-def guards(settings: ServerSettings, origins: Iterable[str] = ()) -> list[Any]:
-    """`origins` are let in besides those of the settings."""
+def guards(settings: ServerSettings, origins: Iterable[str] = (), open_paths: Iterable[str] = ()) -> list[Any]:
+    """`origins` are let in besides those of the settings; `open_paths` (templates of routes) need no API key."""
     allowed = Origins((*settings.cors_origins, *origins))
     found: list[Any] = [RequestIds(), CrossOrigin(allowed), Hosts(allowed_hosts(settings), is_local(settings))]
     if settings.api_keys:
-        found.append(Keys(settings.api_keys))
+        found.append(Keys(settings.api_keys, open_paths))
     return found
 
 
@@ -198,13 +198,15 @@ def _answer_preflight(request: Request, response: Response) -> None:
 
 
 class Keys:
-    """Asks for one of the API keys, as `Authorization: Bearer` or `x-api-key`, everywhere but on /health."""
+    """Asks for one of the API keys, as `Authorization: Bearer` or `x-api-key`, everywhere but on open paths."""
 
-    def __init__(self, keys: Iterable[str]) -> None:
+    def __init__(self, keys: Iterable[str], open_paths: Iterable[str] = ()) -> None:
         self._keys = tuple(key.encode() for key in keys)
+        self._open = re.compile("|".join(map(_path_pattern, open_paths)) or r"(?!)")
 
     async def process_request(self, request: Request, response: Response) -> None:
-        if request.path != HEALTH and not response.complete:
+        is_open = request.method in SAFE_METHODS and self._open.fullmatch(request.path)
+        if not is_open and not response.complete:
             self._check(request)
 
     async def process_request_ws(self, request: Request, ws: falcon.asgi.WebSocket) -> None:
@@ -218,6 +220,11 @@ class Keys:
         known = [hmac.compare_digest(raw, key) for key in self._keys]
         if not any(known):
             raise AuthenticationFailed("The API key is not one of this server's.")
+
+
+def _path_pattern(template: str) -> str:
+    """A route's path as a regular expression; `{name}` is one segment, `{name:path}` all of them."""
+    return PLACE.sub(lambda found: ".+" if found[1] else "[^/]+", re.escape(template))
 
 
 def _key_of(request: Request) -> str | None:

@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import msgspec
 
-import falcon.asgi
-
-from heylook_core.dialect import Reply
-from heylook_core.web.reply import send_reply
-
-if TYPE_CHECKING:
-    from heylook_core.serving import Serving
+from heylook_core.dialect import Call, Reply, operation
+from heylook_core.pages import Pages
 
 PATH = "/health"
 
 
-class HealthEndpoint:
-    """200 while everything works, 503 while a worker hangs or the server stops. Open without an API key."""
+class HealthModel(msgspec.Struct):
+    """A model that is in memory or on its way."""
 
-    def __init__(self, serving: Serving) -> None:
-        self._serving = serving
+    id: str
+    state: str
+    in_flight: int
+    detail: str
 
-    async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
-        health = self._serving.health()
-        models = [
-            {"id": model.id, "state": model.state, "in_flight": model.in_flight, "detail": model.detail}
-            for model in health.models
-        ]
+
+class Health(msgspec.Struct):
+    """`status` is `ok`, or says what is wrong."""
+
+    status: str
+    models: list[HealthModel]
+
+
+class HealthPages(Pages):
+    """Whether the server works. Open without an API key."""
+
+    name = "health"
+    title = "Health"
+    prefixes = (PATH,)
+
+    @operation("GET", PATH, summary="Whether the server can answer", response=Health, answers={503: Health}, open=True)
+    @operation("HEAD", PATH, summary="Whether the server can answer", answers={503: None}, open=True)
+    async def health(self, call: Call) -> Reply:
+        """200 while everything works, 503 while a worker hangs or the server stops."""
+        health = self.serving.health()
+        models = [HealthModel(model.id, model.state, model.in_flight, model.detail) for model in health.models]
         status = 200 if health.status == "ok" else 503
-        send_reply(response, Reply(status=status, body={"status": health.status, "models": models}))
-        response.set_header("cache-control", "no-store")
-
-    on_head = on_get
+        return Reply(status=status, body=Health(health.status, models), headers={"cache-control": "no-store"})

@@ -12,7 +12,9 @@ import httpx
 import pytest
 
 from heylook_core import hookspecs
+from heylook_core.dialect import Call, Reply, operation
 from heylook_core.hookspecs import hookimpl
+from heylook_core.pages import Pages
 from heylook_core.plugins import Plugins
 from heylook_core.settings import ModelEntry
 from heylook_core.testkit.server import live_server, toy_settings
@@ -191,6 +193,15 @@ def test_hook_prefix_evicted():
     assert told.of("prefix_evicted") == [{"model_id": "toy", "nbytes": 5}]
 
 
+class Greeting(Pages):
+    name = "greeting"
+    prefixes = ("/greeting",)
+
+    @operation("GET", "/greeting", summary="Greet", response=dict[str, str])
+    async def greet(self, call: Call) -> Reply:
+        return Reply(body={"greeting": "hello"})
+
+
 class Answers:
     @hookimpl
     def add_commands(self, commands):
@@ -207,6 +218,10 @@ class Answers:
     @hookimpl
     def memory_limit(self):
         return 5 << 30
+
+    @hookimpl
+    def add_pages(self):
+        return [Greeting]
 
     @hookimpl
     def recognise_model(self, path):
@@ -232,6 +247,15 @@ def test_hook_diagnose(asked):
 
 def test_hook_provide_models(asked):
     assert asked.ask("provide_models") == [[ModelEntry(id="theirs", provider="toy")]]
+
+
+@pytest.mark.parametrize("api", ["openai", "ollama"])
+def test_hook_add_pages(asked, api):
+    with live_server(toy_settings(server={"api": api}), asked) as server:
+        assert httpx.get(f"{server.url}/greeting", trust_env=False).json() == {"greeting": "hello"}
+        assert "/greeting" in httpx.get(f"{server.url}/openapi.json", trust_env=False).json()["paths"]
+        missing = httpx.get(f"{server.url}/greeting/x", trust_env=False)
+        assert (missing.status_code, missing.json()["error"]["kind"]) == (404, "not_found")
 
 
 def test_hook_memory_limit(asked):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from heylook_core.analytics import Exchanged, RequestRecord
     from heylook_core.catalog.recognition import Recognised, Unservable
+    from heylook_core.dialect import Dialect
     from heylook_core.provider import ModelInfo
     from heylook_core.residency_events import ResidencyEvent
     from heylook_core.settings import ModelEntry

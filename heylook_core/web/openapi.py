@@ -172,7 +172,8 @@ class _Writer:
         for status in _failures(dialect, operation):
             found[str(status)] = {"$ref": f"#/components/responses/{self._failure(dialect, status)}"}
         for status, type_ in operation.answers.items():
-            found[str(status)] = self._answer(_phrase(status), {"application/json": self._any_of(type_)})
+            content = {} if operation.method == "HEAD" else {"application/json": self._any_of(type_)}
+            found[str(status)] = self._answer(_phrase(status), content)
         found[str(operation.status)] = self._success(dialect, operation)
         return dict(sorted(found.items()))
 

@@ -122,7 +122,7 @@ class Schemas:
 
     def _field(self, field: mi.Field, always: bool) -> Schema:
         found = self._schema(field.type)
-        if not always and field.default not in (mi.NODEFAULT, None) and "$ref" not in found:
+        if not always and field.default not in (msgspec.NODEFAULT, None) and "$ref" not in found:
             found = found | {"default": msgspec.to_builtins(field.default)}
         return found
 
@@ -153,7 +153,7 @@ def _structs(info: mi.Type, seen: set[Any] | None = None) -> Iterator[mi.StructT
 
 def _may_miss(field: mi.Field) -> bool:
     """Whether the field is left out where it is UNSET: msgspec shows that as no default at all."""
-    return not field.required and field.default is mi.NODEFAULT and field.default_factory is mi.NODEFAULT
+    return not field.required and field.default is msgspec.NODEFAULT and field.default_factory is msgspec.NODEFAULT
 
 
 def _choice(values: Iterable[Any]) -> Schema:

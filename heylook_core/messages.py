@@ -10,6 +10,11 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from heylook_core.spoken import Credit as Credit
+from heylook_core.spoken import Heard as Heard
+from heylook_core.spoken import Segment as Segment
+from heylook_core.spoken import SpeechStarted as SpeechStarted
+
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "cancelled"]
 
@@ -345,14 +350,6 @@ class Tokens(msgspec.Struct, frozen=True, array_like=True, tag="k"):
     pieces: tuple[bytes, ...]
 
 
-class Segment(msgspec.Struct, frozen=True, array_like=True, tag="s"):
-    """A stretch of transcribed speech; times are seconds from the start of the audio."""
-
-    text: str
-    start: float
-    end: float
-
-
 class Finished(msgspec.Struct, frozen=True, array_like=True, tag="f"):
     """Choice `choice` is complete. `reuse` says how much of a kept prefix was used, and why no more."""
 
@@ -384,6 +381,9 @@ Event: TypeAlias = (
     | Vectors
     | Tokens
     | Segment
+    | SpeechStarted
+    | Heard
+    | Credit
     | Finished
     | Failed
 )

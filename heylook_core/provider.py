@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 import msgspec
 
 from heylook_core.messages import ChatRequest, Event, SamplerSettings, Sampling, Tokens, Vectors
+from heylook_core.spoken import Heard, LiveOptions, Segment, SpeechInfo, TranscribeOptions
 from heylook_core.vision import MediaSpan, Vision, own_ids
 
 if TYPE_CHECKING:
@@ -27,12 +28,14 @@ if TYPE_CHECKING:
 
     from heylook_core.catalog.facts import ModelFacts
     from heylook_core.catalog.recognition import Recognised
+    from heylook_core.speech.session import Session
 
 Capability: TypeAlias = Literal[
     "chat",
     "completion",
     "embed",
     "transcribe",
+    "translate",
     "vision",
     "audio",
     "tools",
@@ -65,7 +68,8 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     own files. `fingerprint` changes when anything that shapes the KV cache changes. `trims` says that a
     snapshot can be cut to any shorter prefix. `rows` is how many sequences run at once. `details` are facts for
     listings (`architecture`, `device`: "cpu" or what else holds the weights); `fill_in_middle` in it has the ids of the
-    prefix, suffix and middle tokens, which the capability of that name needs.
+    prefix, suffix and middle tokens, which the capability of that name needs. `speech` comes from models that have
+    the capability `transcribe`.
     """
 
     context: int
@@ -83,6 +87,7 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     trims: bool = True
     rows: int = 1
     details: dict[str, Any] = {}
+    speech: SpeechInfo | None = None
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
@@ -227,6 +232,25 @@ class Provider(ABC):
     def detokenize(self, ids: Sequence[int]) -> str:
         """Form 1: the text of token ids. Threads as for `chat`."""
         raise NotImplementedError
+
+    def transcribe(
+        self, blocks: Iterator[np.ndarray[Any, Any]], options: TranscribeOptions
+    ) -> Iterator[Segment | Heard]:
+        """Speech to text: yield final segments in order, each as soon as it cannot change. Capability `transcribe`.
+
+        `blocks` is the audio (see `spoken`) in pieces of a few seconds. Asking for the next one may wait, and raises
+        Cancelled, to be let through, where the request is over. Each request has a thread of its own; at most
+        `concurrency` of them run the provider's code at once, and they take turns where one asks for a block or yields.
+        Yield Heard now and then where there is nothing to tell for long. Raise a RequestError for audio or options
+        that cannot be served.
+        """
+        raise NotImplementedError
+
+    def session(self, options: LiveOptions) -> Session:
+        """A live session; by default one that finds utterances by their loudness and gives them to `transcribe`."""
+        from heylook_core.speech.live import UtteranceSession
+
+        return UtteranceSession(self.transcribe, self.info().speech or SpeechInfo(), options)
 
     def close(self) -> None:
         """Give everything back. Called on the engine thread, once, also after a failed load."""

@@ -6,7 +6,7 @@ the epoch it was made in, so that nothing of a dead worker reaches a living requ
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -14,15 +14,22 @@ from heylook_core.messages import ChatRequest, Event
 from heylook_core.prefix.figures import TierFigures
 from heylook_core.provider import EmbedOptions, ModelInfo, ModelSpec
 from heylook_core.settings import TierSettings
+from heylook_core.spoken import LiveOptions, TranscribeOptions
 
 Rid: TypeAlias = int
 
 
 class Lease(msgspec.Struct, frozen=True, array_like=True):
-    """Bytes a worker may use: `kv` for running rows, `kept` for the prefix cache. 0 means none, -1 no limit."""
+    """Bytes a worker may use: `kv` for running rows, `kept` for the prefix cache. 0 means none, -1 no limit.
+
+    A request that needs more than `kv` by itself waits for a larger lease, up to `most`; beyond that it is refused.
+    `serial` numbers the leases of one worker, so that its gauges can say which one it is in.
+    """
 
     kv: int = -1
     kept: int = 256 << 20
+    most: int = 0
+    serial: int = 0
 
 
 class Load(msgspec.Struct, frozen=True, array_like=True, tag="load"):
@@ -75,7 +82,19 @@ class ClearCache(msgspec.Struct, frozen=True, array_like=True, tag="clear"):
     """Drop every kept prefix."""
 
 
-Operation: TypeAlias = Embed | Tokenize | Detokenize | Render | ClearCache
+class Transcribe(msgspec.Struct, frozen=True, array_like=True, tag="transcribe"):
+    """Text of the audio that `Feed` brings: 16 kHz mono float32. Answered by Accepted, Credit, Segment and Finished."""
+
+    options: TranscribeOptions
+
+
+class OpenSession(msgspec.Struct, frozen=True, array_like=True, tag="session"):
+    """Listen to the audio that `Feed` brings, 16-bit mono at the rate of the options, until its end."""
+
+    options: LiveOptions
+
+
+Operation: TypeAlias = Embed | Tokenize | Detokenize | Render | ClearCache | Transcribe | OpenSession
 
 
 class Call(msgspec.Struct, frozen=True, array_like=True, tag="call"):
@@ -83,6 +102,16 @@ class Call(msgspec.Struct, frozen=True, array_like=True, tag="call"):
 
     rid: Rid
     operation: Operation
+
+
+class Feed(msgspec.Struct, frozen=True, array_like=True, tag="feed"):
+    """Audio for a transcription or a session, never more than its credit; or what to do after that: `commit` ends an
+    utterance, `clear` forgets it, `end` says that nothing more comes.
+    """
+
+    rid: Rid
+    data: bytes = b""
+    command: Literal["audio", "commit", "clear", "end"] = "audio"
 
 
 class Cancel(msgspec.Struct, frozen=True, array_like=True, tag="cancel"):
@@ -103,7 +132,7 @@ class Unload(msgspec.Struct, frozen=True, array_like=True, tag="unload"):
     seconds: float = 2.0
 
 
-ToWorker: TypeAlias = Load | Submit | Call | Cancel | SetLease | Unload
+ToWorker: TypeAlias = Load | Submit | Call | Feed | Cancel | SetLease | Unload
 
 
 class Gauges(msgspec.Struct, frozen=True, array_like=True):
@@ -111,6 +140,10 @@ class Gauges(msgspec.Struct, frozen=True, array_like=True):
 
     `entries`, `lookups`, `hits` and `evicted` (bytes) are the memory cache's, the last three since the load; `tier` is
     what the tier says of itself, `tier_refused` why there is none although one was asked for.
+
+    `allocated` is KV that the engine holds whether rows use it or not: live KV is within it, and so are `in_place`
+    bytes of the kept ones. `reserved` is what the running rows may come to, `wanted` what a request needs that waits
+    for a larger lease, `floor` what one sequence of ordinary length needs. `lease` is the serial of the lease in force.
     """
 
     weights: int = 0
@@ -124,6 +157,23 @@ class Gauges(msgspec.Struct, frozen=True, array_like=True):
     evicted: int = 0
     tier: TierFigures | None = None
     tier_refused: str = ""
+    allocated: int = 0
+    in_place: int = 0
+    reserved: int = 0
+    wanted: int = 0
+    floor: int = 0
+    scratch: int = 0
+    lease: int = 0
+
+    @property
+    def kept_beside(self) -> int:
+        """Bytes of kept prefixes that are not within the engine's own cache."""
+        return max(self.kept - self.in_place, 0)
+
+    @property
+    def total(self) -> int:
+        """All bytes that the model holds now."""
+        return self.weights + self.scratch + max(self.allocated, self.live_kv) + self.kept_beside
 
 
 class Ready(msgspec.Struct, frozen=True, array_like=True, tag="ready"):
@@ -132,6 +182,7 @@ class Ready(msgspec.Struct, frozen=True, array_like=True, tag="ready"):
     epoch: int
     info: ModelInfo
     seconds: float
+    gauges: Gauges = Gauges()
 
 
 class LoadRefused(msgspec.Struct, frozen=True, array_like=True, tag="refused"):

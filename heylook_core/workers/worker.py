@@ -27,17 +27,21 @@ from heylook_core.workers.protocol import (
     ClearCache,
     Closed,
     Embed,
+    Feed,
     FromWorker,
     Gauges,
     Load,
     LoadRefused,
+    OpenSession,
     Ready,
     SetLease,
     Submit,
     ToWorker,
+    Transcribe,
     Turn,
     Unload,
 )
+from heylook_core.workers.speech import SpeechLane
 from heylook_core.workers.tokens import inputs_of, translated
 
 if TYPE_CHECKING:
@@ -71,6 +75,7 @@ class Worker:
         self._frame = TurnFrame(load.epoch)
         self._loop: TurnLoop | None = None
         self._iterators: IteratorLane | None = None
+        self._speech: SpeechLane | None = None
         self._provider: Provider | None = None
         self._model: Model | None = None
         self._preparation: Preparation | None = None
@@ -86,7 +91,12 @@ class Worker:
         match message:
             case Submit() | Call():
                 self._open[message.rid] = threading.Event()
+                if self._speech is not None and self._speech.takes(message):
+                    self._speech.expect(message)
                 self._to_prepare.put((message, time.monotonic()))
+            case Feed():
+                if self._speech is not None:
+                    self._speech.feed(message)
             case Cancel():
                 self._cancel(message.rid)
             case SetLease():
@@ -104,6 +114,8 @@ class Worker:
         if flag is None:
             return
         flag.set()
+        if self._speech is not None:
+            self._speech.cancel(rid)
         loop = self._loop
         if loop is not None:
             self._post(lambda: self._cancel_live(loop, rid))
@@ -152,6 +164,8 @@ class Worker:
             self._weights = info.weights_bytes
             self._preparation = self._make_preparation(info)
             self._start_lanes(provider)
+            if "transcribe" in info.capabilities:
+                self._speech = SpeechLane(provider, self._load.epoch, self._send, self._finish)
         except HeylookError as error:
             raise _Refused(error.message, memory=isinstance(error, OutOfMemory)) from error
         except MemoryError as error:
@@ -235,6 +249,8 @@ class Worker:
         failed = Failed("unavailable", "The model is being unloaded.")
         if self._loop is not None:
             self._loop.fail_all(failed)
+        if self._speech is not None:
+            self._speech.close()
         if self._iterators is not None:
             self._iterators.close()
         for rid in list(self._open):
@@ -281,7 +297,9 @@ class Worker:
     def _prepare(
         self, preparation: Preparation | None, message: Submit | Call, flag: threading.Event, arrived: float
     ) -> None:
-        if isinstance(message, Call):
+        if self._speech is not None and self._speech.takes(message):
+            self._speech.begin(message, arrived)
+        elif isinstance(message, Call):
             self._prepare_call(preparation, message, flag)
         elif self._iterators is not None:
             self._iterators.submit(message, flag, arrived)
@@ -311,7 +329,7 @@ class Worker:
             self._post(lambda: self._clear_cache(message.rid))
         elif self._iterators is not None:
             self._iterators.call(message, flag)
-        elif preparation is None or self._model is None:
+        elif preparation is None or self._model is None or isinstance(operation, Transcribe | OpenSession):
             kind = type(operation).__name__
             self._answer(message.rid, [Failed("unsupported", f"This model cannot do {kind}.")], last=True)
         elif isinstance(operation, Embed):

@@ -1,0 +1,1 @@
+"""Speech: live sessions, and what speech engines have in common."""

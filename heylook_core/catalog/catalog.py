@@ -1,54 +1,57 @@
-"""The models that can be asked for: those of models.yaml first, then pulled ones, then what plugins bring along."""
+"""The models that can be asked for: those of models.yaml, then pulled, scanned, and what plugins bring along."""
 
 from __future__ import annotations
 
-import difflib
 import logging
+import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, NamedTuple
 
 from heylook_core.catalog.pulled import pulled_models
-from heylook_core.errors import ConfigError, ModelNotFound
+from heylook_core.catalog.scan import Found, Scanner
+from heylook_core.catalog.shelf import Shelf, Source
+from heylook_core.config import environment
+from heylook_core.errors import ConfigError, HeylookError
 from heylook_core.plugins import PROVIDERS, Plugins
-from heylook_core.settings import ModelEntry, Settings
+from heylook_core.settings import ModelEntry, ScanSettings, Settings
 
 log = logging.getLogger(__name__)
 
-Source: TypeAlias = Literal["models.yaml", "pulled", "plugin"]
+
+class Changes(NamedTuple):
+    """Ids of models by what became of them when the catalogue was made anew."""
+
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    changed: tuple[str, ...]
 
 
 class Catalog:
-    """Names and entries; loads nothing. Any thread; only pulled models are added later, on the event loop.
+    """Names and entries; loads nothing. Any thread.
 
-    `folder` is where models are pulled to, None for nowhere.
+    `folder` is where models are pulled to, None for nowhere. What it holds is replaced as a whole: `prepared` makes a
+    new state, which takes the time that reading headers takes, and `adopt` takes it in one step.
 
     Raises ConfigError if `settings.default_model` is not the id or alias of an enabled model.
     """
 
     def __init__(self, settings: Settings, plugins: Plugins, folder: Path | None = None) -> None:
         self.folder = folder
-        self._entries: dict[str, ModelEntry] = {}
-        self._names: dict[str, str] = {}
-        self._sources: dict[str, Source] = {}
-        self._taken = {name for entry in settings.models for name in (entry.id, *entry.aliases)}
-        for entry in settings.models:
-            self._take(entry, "models.yaml")
-        for entry in pulled_models(folder, plugins) if folder is not None else ():
-            self._take_unless_taken(entry, "pulled")
-        for entry in _brought_along(plugins):
-            self._take_unless_taken(entry, "plugin")
-        self._default = self._chosen_default(settings)
+        self._plugins = plugins
+        self._scanner = Scanner(plugins, environment())
+        self._lock = threading.Lock()
+        self._pulled: dict[str, ModelEntry] = {}
+        self._shelf = self.prepared(settings)
+        self._default = self._shelf.default()
 
     def entries(self) -> list[ModelEntry]:
         """The enabled models, those of models.yaml first."""
-        return list(self._entries.values())
+        return list(self._shelf.entries.values())
 
     def get(self, name: str) -> ModelEntry:
         """The enabled model with this id or alias. Raises ModelNotFound, which lists what there is."""
-        if name not in self._names:
-            raise ModelNotFound(f"Model '{name}' does not exist. {self._hint(name)}", param="model")
-        return self._entries[self._names[name]]
+        return self._shelf.get(name)
 
     @property
     def default(self) -> str | None:
@@ -57,46 +60,71 @@ class Catalog:
 
     def source(self, model_id: str) -> Source:
         """Where the entry with this id comes from."""
-        return self._sources[model_id]
+        return self._shelf.sources[model_id]
 
     def add_pulled(self, entry: ModelEntry) -> None:
         """Offer a model that was pulled just now; one of models.yaml with the same name stays as it is."""
-        if self._sources.get(entry.id) == "pulled":
-            self._take(entry, "pulled")
-        else:
-            self._take_unless_taken(entry, "pulled")
+        with self._lock:
+            self._pulled[entry.id] = entry
+            _add_pulled(self._shelf, entry)
 
-    def _take_unless_taken(self, entry: ModelEntry, source: Source) -> None:
-        if entry.id not in self._taken:
-            self._taken.update((entry.id, *entry.aliases))
-            self._take(entry, source)
+    def prepared(self, settings: Settings) -> Shelf:
+        """The state that these settings lead to, with the folders looked at again. Blocks; nothing changes yet.
 
-    def _take(self, entry: ModelEntry, source: Source) -> None:
-        if not entry.enabled:
+        Raises ConfigError.
+        """
+        shelf = Shelf(settings)
+        for entry in pulled_models(self.folder, self._plugins) if self.folder is not None else ():
+            shelf.add(entry, "pulled")
+        for place in settings.scan:
+            self._add_scanned(shelf, place)
+        for entry in _brought_along(self._plugins):
+            shelf.add(entry, "plugin")
+        shelf.default()
+        return shelf
+
+    def adopt(self, shelf: Shelf) -> Changes:
+        """Go on with a state that was prepared, and with what was pulled meanwhile."""
+        with self._lock:
+            for entry in self._pulled.values():
+                _add_pulled(shelf, entry)
+            before, after = self._shelf.entries, shelf.entries
+            self._shelf, self._default = shelf, shelf.default()
+        return Changes(
+            added=tuple(model for model in after if model not in before),
+            removed=tuple(model for model in before if model not in after),
+            changed=tuple(model for model in after if model in before and after[model] != before[model]),
+        )
+
+    def _add_scanned(self, shelf: Shelf, place: ScanSettings) -> None:
+        """What lies there, unless its name or its file is taken. A place that cannot be read is a warning."""
+        from heylook_core.catalog.importing import configured
+
+        try:
+            found = self.scanned(place)
+        except ConfigError as error:
+            log.warning("scan: %s", error)
             return
-        self._entries[entry.id] = entry
-        self._sources[entry.id] = source
-        self._names[entry.id] = entry.id
-        for alias in entry.aliases:
-            self._names.setdefault(alias, entry.id)
+        for model in found.models:
+            try:
+                shelf.add(configured(model, self._plugins, place.profile), "scan")
+            except HeylookError as error:
+                log.warning("scan: %s is left out: %s", model.entry.id, error)
+        for path, reason in found.skipped:
+            log.info("scan: %s is left out: %s", path, reason)
 
-    def _chosen_default(self, settings: Settings) -> str | None:
-        wanted = settings.default_model
-        if wanted is not None:
-            if wanted in self._names:
-                return self._names[wanted]
-            disabled = any(wanted in (entry.id, *entry.aliases) for entry in settings.models)
-            why = "is disabled; set its `enabled` to true" if disabled else f"does not exist. {self._hint(wanted)}"
-            raise ConfigError(f"The default model '{wanted}' {why}", param="default_model")
-        brought = (model for model in self._entries if self._sources[model] == "plugin")
-        return next(brought, None) if not settings.models else None
+    def scanned(self, place: ScanSettings) -> Found:
+        """What lies at a place. Raises ConfigError where another program keeps nothing here. Blocks."""
+        if place.program is not None:
+            return self._scanner.program(place.program)
+        return self._scanner.folder(Path(place.folder or "").expanduser())
 
-    def _hint(self, name: str) -> str:
-        close = difflib.get_close_matches(name, self._names, 3)
-        others = [model_id for model_id in self._entries if model_id not in close]
-        known = [*close, *others]
-        more = f" and {len(known) - 20} more" if len(known) > 20 else ""
-        return f"Available: {', '.join(known[:20])}{more}" if known else "No model is configured."
+
+def _add_pulled(shelf: Shelf, entry: ModelEntry) -> None:
+    if shelf.sources.get(entry.id) == "pulled":
+        shelf.replace(entry)
+    else:
+        shelf.add(entry, "pulled")
 
 
 def _brought_along(plugins: Plugins) -> Iterator[ModelEntry]:

@@ -1,0 +1,84 @@
+"""The models of one state of the configuration: names and entries, each from where it was found first."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from heylook_core.errors import ConfigError, ModelNotFound
+from heylook_core.settings import ModelEntry, Settings
+
+Source: TypeAlias = Literal["models.yaml", "pulled", "scan", "plugin"]
+
+
+class Shelf:
+    """Filled in order: a name, and a file, belongs to whoever comes first. Disabled entries only hold their places."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.entries: dict[str, ModelEntry] = {}
+        self.sources: dict[str, Source] = {}
+        self._names: dict[str, str] = {}
+        self._taken = {name for entry in settings.models for name in (entry.id, *entry.aliases)}
+        self._files = {file for entry in settings.models if (file := _file(entry))}
+        for entry in settings.models:
+            self._put(entry, "models.yaml")
+
+    def add(self, entry: ModelEntry, source: Source) -> bool:
+        """Offer a model; False where its name or, for one that was scanned, its file is taken already."""
+        file = _file(entry)
+        if entry.id in self._taken or (source == "scan" and file in self._files):
+            return False
+        self._taken.update((entry.id, *entry.aliases))
+        if file:
+            self._files.add(file)
+        self._put(entry, source)
+        return True
+
+    def replace(self, entry: ModelEntry) -> None:
+        """Take another entry for a model that is there."""
+        self._put(entry, self.sources[entry.id])
+
+    def get(self, name: str) -> ModelEntry:
+        """The enabled model with this id or alias. Raises ModelNotFound, which lists what there is."""
+        if name not in self._names:
+            raise ModelNotFound(f"Model '{name}' does not exist. {self._hint(name)}", param="model")
+        return self.entries[self._names[name]]
+
+    def default(self) -> str | None:
+        """The id of the model for requests that name none. Raises ConfigError if the configured one cannot be had."""
+        wanted, settings = self.settings.default_model, self.settings
+        if wanted is not None:
+            if wanted in self._names:
+                return self._names[wanted]
+            disabled = any(wanted in (entry.id, *entry.aliases) for entry in settings.models)
+            why = "is disabled; set its `enabled` to true" if disabled else f"does not exist. {self._hint(wanted)}"
+            raise ConfigError(f"The default model '{wanted}' {why}", param="default_model")
+        brought = (model for model in self.entries if self.sources[model] == "plugin")
+        return next(brought, None) if not settings.models else None
+
+    def _put(self, entry: ModelEntry, source: Source) -> None:
+        if not entry.enabled:
+            return
+        self.entries[entry.id] = entry
+        self.sources[entry.id] = source
+        self._names[entry.id] = entry.id
+        for alias in entry.aliases:
+            self._names.setdefault(alias, entry.id)
+
+    def _hint(self, name: str) -> str:
+        close = difflib.get_close_matches(name, self._names, 3)
+        others = [model_id for model_id in self.entries if model_id not in close]
+        known = [*close, *others]
+        more = f" and {len(known) - 20} more" if len(known) > 20 else ""
+        return f"Available: {', '.join(known[:20])}{more}" if known else "No model is configured."
+
+
+def _file(entry: ModelEntry) -> Path | None:
+    """What the entry's `model_path` leads to, if it is there."""
+    named = entry.config.get("model_path")
+    if not isinstance(named, str):
+        return None
+    path = Path(named).expanduser()
+    return path.resolve() if path.exists() else None

@@ -21,12 +21,13 @@ from heylook_core.keep_alive import Clock
 from heylook_core.messages import ChatRequest, Tokens, Vectors
 from heylook_core.overheard import Overheard
 from heylook_core.plugins import Plugins
-from heylook_core.provider import EmbedOptions, ModelInfo
+from heylook_core.provider import EmbedOptions, Estimate, ModelInfo
 from heylook_core.records import images_in
 from heylook_core.request_log import RequestLog
-from heylook_core.residency import ModelState, Residency, Resident
+from heylook_core.residency import ModelState, Residency, Resident, estimated
 from heylook_core.running import Kind, Origin, Run
 from heylook_core.settings import ModelEntry, Settings
+from heylook_core.totals import Totals
 from heylook_core.workers.channel import Channel
 from heylook_core.workers.process import ProcessChannel
 from heylook_core.workers.protocol import (
@@ -65,9 +66,11 @@ class Serving:
         self.settings = settings
         self.catalog = catalog
         self.plugins = plugins
-        self.residency = Residency(settings, plugins, self._channel, clock)
+        self.residency = Residency(settings, plugins, self._channel, self._estimate, clock)
         self._rids = itertools.count(1)
         self.requests = RequestLog(plugins)
+        self.totals = Totals()
+        plugins.add("heylook:totals", self.totals)
         self._draining = False
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -340,6 +343,7 @@ class Serving:
 
     def _ended(self, run: Run, record: RequestRecord) -> None:
         self.requests.end(run, record)
+        self.totals.memory(sum(state.gauges.total for state in self.residency.states()))
         if not self.requests.running:
             self._quiet.set()
         if record.cached_tokens or record.reuse:
@@ -356,6 +360,9 @@ class Serving:
             self.residency.release(await self.residency.acquire(entry))
         except Exception as error:
             log.warning("%s", error)
+
+    async def _estimate(self, entry: ModelEntry) -> Estimate | None:
+        return await asyncio.to_thread(estimated, entry, self.plugins)
 
     def _channel(self, entry: ModelEntry, on_turn: Callable[[Turn], None], on_lost: Callable[[str], None]) -> Channel:
         placement = entry.placement

@@ -29,6 +29,7 @@ from heylook_api_ollama.schema import (
     OllamaEmbeddingsAnswer,
     OllamaEmbeddingsRequest,
     OllamaEmbedRequest,
+    OllamaError,
     OllamaGenerateAnswer,
     OllamaGenerateRequest,
     OllamaModelList,
@@ -71,6 +72,8 @@ ORIGINS = (
 
 class OllamaDialect(ManagementRoutes):
     name = "ollama"
+    title = "Ollama API"
+    error_body = OllamaError
     prefixes = ("/api",)
     default_port = 11434
     origins = ORIGINS
@@ -89,7 +92,7 @@ class OllamaDialect(ManagementRoutes):
 
     # ------------------------------------------------------------------ the server
 
-    @operation("GET", "/", summary="Tell that the server runs")
+    @operation("GET", "/", summary="Tell that the server runs", media="text/plain")
     @operation("HEAD", "/", summary="Tell that the server runs")
     async def alive(self, call: Call) -> Reply:
         return Reply(body=ALIVE, content_type=TEXT)
@@ -135,8 +138,9 @@ class OllamaDialect(ManagementRoutes):
         "/api/chat",
         summary="Answer a conversation",
         body=OllamaChatRequest,
-        response=OllamaChatAnswer,
+        response=OllamaChatAnswer | OllamaDebugAnswer,
         chunk=OllamaChatAnswer,
+        chunk_media=NDJSON,
         kind="chat",
     )
     async def chat(self, call: Call) -> Reply | StreamReply:
@@ -154,8 +158,9 @@ class OllamaDialect(ManagementRoutes):
         "/api/generate",
         summary="Answer or complete a prompt",
         body=OllamaGenerateRequest,
-        response=OllamaGenerateAnswer,
+        response=OllamaGenerateAnswer | OllamaDebugAnswer,
         chunk=OllamaGenerateAnswer,
+        chunk_media=NDJSON,
         kind="completion",
     )
     async def generate(self, call: Call) -> Reply | StreamReply:

@@ -8,7 +8,7 @@ import msgspec
 
 from heylook_api_ollama.errors import JSON, error_line, not_available
 from heylook_api_ollama.names import find
-from heylook_api_ollama.schema import OllamaNamedRequest, OllamaStatus
+from heylook_api_ollama.schema import OllamaError, OllamaNamedRequest, OllamaStatus
 from heylook_api_ollama.stream import KEEPALIVE, NDJSON
 from heylook_core.catalog.pull import PullProgress
 from heylook_core.dialect import Call, Dialect, Reply, StreamReply, operation
@@ -24,7 +24,16 @@ class ManagementRoutes(Dialect):
 
     pulls = True
 
-    @operation("POST", "/api/pull", summary="Make a model available", body=OllamaNamedRequest, chunk=OllamaStatus)
+    @operation(
+        "POST",
+        "/api/pull",
+        summary="Make a model available",
+        body=OllamaNamedRequest,
+        response=OllamaStatus,
+        chunk=OllamaStatus,
+        chunk_media=NDJSON,
+        answers={501: OllamaError},
+    )
     async def pull(self, call: Call) -> Reply | StreamReply:
         """Success at once for a model that is there: Home Assistant pulls what it does not find in the list."""
         body: OllamaNamedRequest = call.body
@@ -54,27 +63,27 @@ class ManagementRoutes(Dialect):
             pass
         return Reply(body=OllamaStatus("success"), content_type=JSON)
 
-    @operation("POST", "/api/push", summary="Not available")
+    @operation("POST", "/api/push", summary="Not available", status=501, response=OllamaError)
     async def push(self, call: Call) -> Reply:
         return not_available("This server does not publish models; use `ollama push` or the hub's own client.")
 
-    @operation("POST", "/api/create", summary="Not available")
+    @operation("POST", "/api/create", summary="Not available", status=501, response=OllamaError)
     async def create(self, call: Call) -> Reply:
         return not_available("This server does not create models; add an entry with its settings to models.yaml.")
 
-    @operation("POST", "/api/copy", summary="Not available")
+    @operation("POST", "/api/copy", summary="Not available", status=501, response=OllamaError)
     async def copy(self, call: Call) -> Reply:
         return not_available("This server does not copy models; add the name to the model's aliases in models.yaml.")
 
-    @operation("DELETE", "/api/delete", summary="Not available")
+    @operation("DELETE", "/api/delete", summary="Not available", status=501, response=OllamaError)
     async def delete(self, call: Call) -> Reply:
         return not_available("This server does not delete models; remove the entry from models.yaml.")
 
-    @operation("HEAD", "/api/blobs/{digest}", summary="No blob is known")
+    @operation("HEAD", "/api/blobs/{digest}", summary="No blob is known", status=404)
     async def blob(self, call: Call) -> Reply:
         return Reply(status=404)
 
-    @operation("POST", "/api/blobs/{digest}", summary="Not available")
+    @operation("POST", "/api/blobs/{digest}", summary="Not available", status=501, response=OllamaError)
     async def upload(self, call: Call) -> Reply:
         return not_available(NO_BLOBS)
 

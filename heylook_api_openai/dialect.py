@@ -20,7 +20,7 @@ from heylook_api_openai.embeddings import (
     inputs_of,
     options_of,
 )
-from heylook_api_openai.errors import error_frame, error_reply
+from heylook_api_openai.errors import OpenAIError, error_frame, error_reply
 from heylook_api_openai.features import features
 from heylook_api_openai.models import model_of
 from heylook_api_openai.multipart import chat_body, files_of, with_files
@@ -59,6 +59,8 @@ if TYPE_CHECKING:
 
 class OpenAIDialect(Dialect):
     name = "openai"
+    title = "OpenAI API"
+    error_body = OpenAIError
     prefixes = ("/v1", "/tokenize", "/detokenize")
     default_port = 8080
 

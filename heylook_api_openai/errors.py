@@ -18,6 +18,21 @@ from heylook_core.errors import HeylookError
 encode = msgspec.json.Encoder().encode
 
 
+class OpenAIErrorDetail(msgspec.Struct):
+    """`param` is the field at fault, `code` a word to tell errors of one type apart; null where there is none."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class OpenAIError(msgspec.Struct):
+    """What `error_body` makes, for the API description."""
+
+    error: OpenAIErrorDetail
+
+
 class Wording(NamedTuple):
     status: int
     type: str

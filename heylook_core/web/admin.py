@@ -48,6 +48,20 @@ class AdminModel(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
+class AdminCaches(msgspec.Struct, frozen=True):
+    caches: list[AdminCache]
+
+
+class AdminModels(msgspec.Struct, frozen=True):
+    models: list[AdminModel]
+
+
+class AdminCleared(msgspec.Struct, frozen=True):
+    """The ids of the models whose prefixes were dropped."""
+
+    cleared: list[str]
+
+
 class AdminPullRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`model` is ORG/NAME, or ORG/NAME:file for one of several GGUF files."""
 
@@ -64,7 +78,7 @@ class AdminDialect(GuardedPages):
     def __init__(self, serving: Serving) -> None:
         super().__init__(serving)
 
-    @operation("GET", "/v1/admin/cache", summary="What the prefix caches hold", response=list[AdminCache])
+    @operation("GET", "/v1/admin/cache", summary="What the prefix caches hold", response=AdminCaches)
     @guarded
     async def cache(self, call: Call) -> Reply:
         rows = [
@@ -80,14 +94,19 @@ class AdminDialect(GuardedPages):
             )
             for state in await self.serving.states()
         ]
-        return Reply(body={"caches": rows})
+        return Reply(body=AdminCaches(rows))
 
-    @operation("DELETE", "/v1/admin/cache", summary="Drop every kept prefix, in memory and in the tier")
+    @operation(
+        "DELETE",
+        "/v1/admin/cache",
+        summary="Drop every kept prefix, in memory and in the tier",
+        response=AdminCleared,
+    )
     @guarded
     async def clear(self, call: Call) -> Reply:
-        return Reply(body={"cleared": await self.serving.clear_caches(request_id=call.id)})
+        return Reply(body=AdminCleared(list(await self.serving.clear_caches(request_id=call.id))))
 
-    @operation("GET", "/v1/admin/models", summary="Models in memory", response=list[AdminModel])
+    @operation("GET", "/v1/admin/models", summary="Models in memory", response=AdminModels)
     @guarded
     async def models(self, call: Call) -> Reply:
         rows = [
@@ -103,7 +122,7 @@ class AdminDialect(GuardedPages):
             )
             for state in await self.serving.states()
         ]
-        return Reply(body={"models": rows})
+        return Reply(body=AdminModels(rows))
 
     @operation(
         "POST",

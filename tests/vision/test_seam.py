@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import httpx
 import pytest
-
-from heylook_core.testkit.server import LiveServer
 
 from .conftest import BLUE, RED, Ask, data_url, png, text_of
 

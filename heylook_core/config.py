@@ -85,6 +85,11 @@ def environment() -> Environment:
     )
 
 
+def variables() -> Mapping[str, str]:
+    """All of them, for paths that name some."""
+    return os.environ
+
+
 def _folder(variable: str, *below: str) -> Path | None:
     named = os.environ.get(variable)
     return Path(named).expanduser().joinpath(*below) if named else None

@@ -295,6 +295,11 @@ class Guide(ABC):
         """What was generated so far needs no more."""
         return False
 
+    @property
+    def cut(self) -> bool:
+        """The answer was brought to an end because its tokens run out."""
+        return False
+
     @abstractmethod
     def mask(self) -> np.ndarray[Any, Any] | None:
         """Allowed tokens as a packed little-endian bit mask (uint8, ceil(vocabulary / 8)), or None for all."""

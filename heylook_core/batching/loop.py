@@ -14,7 +14,19 @@ from heylook_core.messages import Event, Failed, Finished, FinishReason, Progres
 from heylook_core.prefix.cache import Hit, PrefixCache
 from heylook_core.prefix.spill import Spill
 from heylook_core.prefix.why import first_difference
-from heylook_core.provider import AtMark, Broken, Budget, Engine, Job, Model, Out, Prefilled, Snapshot, Token
+from heylook_core.provider import (
+    FLOOR_TOKENS,
+    AtMark,
+    Broken,
+    Budget,
+    Engine,
+    Job,
+    Model,
+    Out,
+    Prefilled,
+    Snapshot,
+    Token,
+)
 from heylook_core.text.prompt import Prepared
 from heylook_core.workers.protocol import Gauges, Lease
 
@@ -51,11 +63,15 @@ class TurnLoop:
         self._live: dict[Engine, dict[int, Choice]] = {engine: {} for engine in model.lanes()}
         self._paces = {engine: PrefillPace() for engine in self._live}
         self._jobs: list[tuple[int, Job]] = []
+        self._wanted = 0
+        self._stalled = False
+        self._floor = _floor(model)
 
     # ------------------------------------------------------------------ what the worker asks
 
     def submit(self, prepared: Prepared) -> None:
         """Queue every choice of a request; further choices wait until the first can be forked."""
+        self._stalled = False
         engine = self.model.lane(prepared.request)
         choices = [
             Choice(next(self._sids), index, prepared, engine, self.model.codec) for index in range(prepared.request.n)
@@ -86,6 +102,7 @@ class TurnLoop:
 
         One that is still being prepared is not here yet: who brings it in looks at its flag and cancels it then.
         """
+        self._stalled = False
         now = self._clock()
         choices = self._of(rid)
         events = [choice.finished("cancelled", now) for choice in choices]
@@ -105,6 +122,7 @@ class TurnLoop:
 
     def set_lease(self, lease: Lease) -> None:
         self._lease = lease
+        self._stalled = False
         self.cache.budget = lease.kept
         self.cache.shrink(lease.kept)
 
@@ -121,12 +139,29 @@ class TurnLoop:
             evicted=self.cache.evicted_bytes,
             tier=self.spill.figures if self.spill is not None else None,
             tier_refused=self.spill.refused if self.spill is not None else "",
+            allocated=sum(engine.allocated_bytes() for engine in self._live),
+            in_place=sum(kept.nbytes for kept in self.cache.kept() if kept.in_place),
+            reserved=self._reserved(),
+            wanted=self._wanted if self._waiting else 0,
+            floor=self._floor,
+            scratch=self.model.scratch_bytes(),
+            lease=self._lease.serial,
+        )
+
+    def _reserved(self, apart_from: Engine | None = None) -> int:
+        """What the running rows may come to."""
+        return sum(
+            engine.cost([row.length for row in rows.values()])
+            for engine, rows in self._live.items()
+            if rows and engine is not apart_from
         )
 
     @property
     def idle(self) -> bool:
+        """Nothing can be done now: there is no work, or all of it waits for a larger lease."""
         spilling = self.spill is not None and not self.spill.idle
-        return not (self._waiting or self._jobs or spilling or any(self._live.values()))
+        waiting = self._waiting and not self._stalled
+        return not (waiting or self._jobs or spilling or any(self._live.values()))
 
     def prefilling(self, rid: int) -> bool:
         """Whether this request has a row that is still reading its prompt. The one method for any thread."""
@@ -150,18 +185,22 @@ class TurnLoop:
             self.spill.export_one()
 
     def _admit(self) -> None:
+        self._wanted = 0
         for engine, rows in self._live.items():
             candidates = [choice for choice in self._waiting if choice.engine is engine and choice.ready]
             candidates.sort(key=self._priority)
             for choice in candidates:
                 if len(rows) >= engine.rows:
                     break
-                if not self._fits(engine, rows, choice):
-                    if rows:
-                        break
-                    self._fail(choice.rid, _too_large(engine.cost([choice.length]), self._lease.kv))
-                    continue
-                self._insert(engine, rows, choice)
+                if self._fits(engine, rows, choice):
+                    self._insert(engine, rows, choice)
+                elif not self._waits(engine, choice):
+                    self._fail(
+                        choice.rid, _too_large(engine.cost([choice.length]), max(self._lease.kv, self._lease.most))
+                    )
+                elif rows:
+                    break
+        self._stalled = self._wanted > 0 and not any(self._live.values())
 
     def _priority(self, choice: Choice) -> float:
         """Shortest remaining prefill first; each second of waiting is worth a second of prefill."""
@@ -171,7 +210,20 @@ class TurnLoop:
     def _fits(self, engine: Engine, rows: dict[int, Choice], choice: Choice) -> bool:
         if self._lease.kv < 0:
             return True
-        return engine.cost([row.length for row in rows.values()] + [choice.length]) <= self._lease.kv
+        together = engine.cost([row.length for row in rows.values()] + [choice.length])
+        return together + self._reserved(apart_from=engine) <= self._lease.kv
+
+    def _waits(self, engine: Engine, choice: Choice) -> bool:
+        """Whether there will be room: after the running rows, or with the largest lease that can be had.
+
+        Where even the whole lease is too small, the gauges tell how much is wanted; smaller requests go on meanwhile.
+        """
+        alone = engine.cost([choice.length])
+        if alone > max(self._lease.kv, self._lease.most):
+            return False
+        if alone > self._lease.kv:
+            self._wanted = max(self._wanted, alone)
+        return True
 
     def _insert(self, engine: Engine, rows: dict[int, Choice], choice: Choice) -> None:
         self._waiting.remove(choice)
@@ -301,6 +353,7 @@ class TurnLoop:
     def _drop(self, choice: Choice, *, keep: bool) -> None:
         """Take a choice out wherever it is; its state goes to the prefix cache if it is worth keeping."""
         self._release_forks(choice)
+        self._stalled = False
         if choice in self._waiting:
             self._waiting.remove(choice)
         elif self._live[choice.engine].pop(choice.sid, None) is not None:
@@ -318,6 +371,14 @@ class TurnLoop:
 
     def _of(self, rid: int) -> list[Choice]:
         return [choice for choice in self._choices() if choice.rid == rid]
+
+
+def _floor(model: Model) -> int:
+    """What one sequence of ordinary length needs of a cache that grows."""
+    engines = model.lanes()
+    if not engines or engines[0].allocated_bytes():
+        return 0
+    return engines[0].cost([min(model.info.context or FLOOR_TOKENS, FLOOR_TOKENS)])
 
 
 def _job_finished(events: list[Event]) -> Finished:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -52,3 +53,9 @@ class Channel(ABC):
 
 def refusal(message: LoadRefused) -> LoadFailed:
     return OutOfMemory(message.message) if message.memory else LoadFailed(message.message)
+
+
+def looked_at(future: asyncio.Future[Ready]) -> None:
+    """Whoever waited for the load may have given up: its error is nobody's then, and no cause for a complaint."""
+    if not future.cancelled():
+        future.exception()

@@ -14,7 +14,7 @@ from heylook_core.errors import LoadFailed
 from heylook_core.provider import ModelSpec
 from heylook_core.settings import TierSettings
 from heylook_core.workers import wire
-from heylook_core.workers.channel import SPILL_SHARE, Channel, refusal
+from heylook_core.workers.channel import SPILL_SHARE, Channel, looked_at, refusal
 from heylook_core.workers.protocol import Closed, Lease, Load, LoadRefused, Ready, ToWorker, Turn, Unload
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,7 @@ class ProcessChannel(Channel, asyncio.Protocol):
         self._disabled = disabled
         self._frames = wire.FrameBuffer()
         self._ready: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
+        self._ready.add_done_callback(looked_at)
         self._gone = asyncio.Event()
         self._stopping = False
         self._transport: asyncio.Transport | None = None

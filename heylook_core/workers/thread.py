@@ -10,9 +10,10 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
+from heylook_core.errors import LoadFailed
 from heylook_core.provider import ModelSpec
 from heylook_core.settings import TierSettings
-from heylook_core.workers.channel import SPILL_SHARE, Channel, refusal
+from heylook_core.workers.channel import SPILL_SHARE, Channel, looked_at, refusal
 from heylook_core.workers.frames import FRAME_SECONDS
 from heylook_core.workers.protocol import Closed, FromWorker, Lease, Load, LoadRefused, Ready, ToWorker, Turn, Unload
 from heylook_core.workers.worker import LoadPlugin, Worker
@@ -50,6 +51,7 @@ class ThreadChannel(Channel):
         self._scheduled = False
         self._next_at = 0.0
         self._ready: asyncio.Future[Ready] = self._loop.create_future()
+        self._ready.add_done_callback(looked_at)
         self._ended = asyncio.Event()
         self._stopping = False
         self._worker: Worker | None = None
@@ -118,5 +120,7 @@ class ThreadChannel(Channel):
                     self._ready.set_exception(refusal(message))
                 case Closed():
                     self._ended.set()
-                    if not self._stopping:
+                    if not self._ready.done():
+                        self._ready.set_exception(LoadFailed("its worker thread ended before the model was loaded."))
+                    elif not self._stopping:
                         self._on_lost("its worker thread ended with an error")

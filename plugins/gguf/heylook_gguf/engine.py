@@ -62,6 +62,10 @@ class GgufEngine(Engine):
     def live_bytes(self) -> int:
         return sum(row.held for row in self._rows.values()) * self._token_bytes
 
+    def allocated_bytes(self) -> int:
+        """llama.cpp allocates the whole cache when the context is made."""
+        return self._context.n_ctx * self._token_bytes
+
     # ------------------------------------------------------------------ rows in and out
 
     def insert(self, task: SequenceTask) -> None:

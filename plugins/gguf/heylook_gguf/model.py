@@ -67,6 +67,11 @@ class GgufModel(Model):
             self._scoring = ScoringContext(self._weights, self._context_params, self._turn, self.info.context)
         return Scoring(self.codec, tokens, top, self._scoring.compute)
 
+    def scratch_bytes(self) -> int:
+        """The KV caches of the contexts for embeddings and scores, which keep llama.cpp's default type."""
+        contexts = [made.context for made in (self._embedding, self._scoring) if made is not None]
+        return sum(context.n_ctx for context in contexts) * self._weights.token_bytes("f16", "f16")
+
     def close(self) -> None:
         for context in (self._embedding, self._scoring):
             if context is not None:

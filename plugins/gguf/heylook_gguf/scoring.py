@@ -24,13 +24,13 @@ class ScoringContext:
         wanted.n_ctx = longest
         wanted.n_batch = wanted.n_ubatch = min(longest, MOST_ROWS)
         wanted.n_seq_max = 1
-        self._context = Context(weights.library, weights.handle, wanted, turn)
+        self.context = Context(weights.library, weights.handle, wanted, turn)
         if weights.adapters:
-            self._context.use_adapters(weights.adapters)
+            self.context.use_adapters(weights.adapters)
 
     def compute(self, tokens: list[int], position: int) -> np.ndarray[Any, Any]:
         """The (len(tokens), vocabulary) logits of a piece that begins at `position`; 0 begins a new prompt."""
-        context = self._context
+        context = self.context
         if position == 0 and context.has_memory:
             context.truncate(0, 0)
         context.batch.clear()
@@ -42,4 +42,4 @@ class ScoringContext:
         return np.stack([context.logits(index).copy() for index in range(len(tokens))])
 
     def close(self) -> None:
-        self._context.close()
+        self.context.close()

@@ -40,6 +40,10 @@ class GgufSnapshot(Snapshot):
             return int(self.source.data.nbytes)
         return len(self.tokens) * self.slots.token_bytes if self.source is not None else 0
 
+    @property
+    def in_place(self) -> bool:
+        return self.source is not None and not isinstance(self.source, Host)
+
     def cut(self, n: int) -> GgufSnapshot | None:
         """The first `n` tokens; None where the architecture has no shorter state. Copies nothing."""
         if n != len(self.tokens) and not self.slots.trims:

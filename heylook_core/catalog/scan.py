@@ -6,7 +6,7 @@ import itertools
 import logging
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +32,27 @@ class Found(NamedTuple):
 
     models: tuple[Recognised, ...]
     skipped: tuple[Skipped, ...]
+
+
+def together(parts: Sequence[Found]) -> Found:
+    """The models of several places: each file and each name once, whoever comes first."""
+    models: list[Recognised] = []
+    skipped = [one for part in parts for one in part.skipped]
+    taken: set[str] = set()
+    paths: set[Path] = set()
+    for model in (model for part in parts for model in part.models):
+        path = _path_of(model).resolve()
+        if path in paths:
+            continue
+        paths.add(path)
+        name = next(name for name in _names(model.entry.id, _path_of(model)) if name not in taken)
+        taken.update((name, *model.entry.aliases))
+        models.append(msgspec.structs.replace(model, entry=msgspec.structs.replace(model.entry, id=name)))
+    return Found(tuple(models), tuple(skipped))
+
+
+def _path_of(model: Recognised) -> Path:
+    return Path(str(model.entry.config.get("model_path", model.entry.id)))
 
 
 class Scanner:

@@ -12,6 +12,7 @@ import click
 from heylook_core import __version__
 from heylook_core.cli.conformance import conformance
 from heylook_core.cli.doctor import doctor
+from heylook_core.cli.import_ import import_
 from heylook_core.cli.invocation import Invocation, plugins_for_help
 from heylook_core.cli.models import models
 from heylook_core.cli.options import COMMON, flags, serving_options
@@ -73,7 +74,7 @@ def _show_log(context: click.Context) -> None:
         context.with_resource(logging_to(LoggingSettings(level=level)))
 
 
-for command in (serve, models, pull, plugins, routes, doctor, conformance):
+for command in (serve, models, import_, pull, plugins, routes, doctor, conformance):
     commands.add_command(command)
 
 

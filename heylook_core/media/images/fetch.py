@@ -44,12 +44,12 @@ def _answer(target: Target, most: int, deadline: float, seconds: float) -> bytes
     try:
         with _connected(target, deadline) as connection:
             connection.request("GET", target.resource, headers=HEADERS)
-            response = connection.getresponse()
-            if response.status in REDIRECTS and (location := response.headers["Location"]):
-                return str(location)
-            if response.status != 200:
-                raise InvalidRequest(f"The image's host answered with the status {response.status}.")
-            return _body(response, most, deadline)
+            with connection.getresponse() as response:
+                if response.status in REDIRECTS and (location := response.headers["Location"]):
+                    return str(location)
+                if response.status != 200:
+                    raise InvalidRequest(f"The image's host answered with the status {response.status}.")
+                return _body(response, most, deadline)
     except (OSError, http.client.HTTPException, ValueError) as error:
         if time.monotonic() >= deadline:
             raise InvalidRequest(f"The image could not be fetched within {seconds:g} seconds.") from None
@@ -75,11 +75,15 @@ def _body(response: http.client.HTTPResponse, most: int, deadline: float) -> byt
     return checked_size(bytes(body), most)
 
 
+def connected(place: tuple[str, int], seconds: float) -> socket.socket:
+    return socket.create_connection(place, timeout=seconds)
+
+
 @contextlib.contextmanager
 def _connected(target: Target, deadline: float) -> Iterator[http.client.HTTPConnection]:
     """A connection that is cut at the deadline, whatever it is waiting for."""
     left = max(deadline - time.monotonic(), 0.001)
-    sock = socket.create_connection((target.address, target.port), timeout=left)
+    sock = connected((target.address, target.port), left)
     connection = http.client.HTTPConnection(target.host, target.port)
     if target.secure:
         connection = http.client.HTTPSConnection(target.host, target.port)

@@ -136,6 +136,10 @@ class TokenConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     tool_format: str | None = None
     reasoning_format: str | None = None
 
+    def notices(self) -> list[str]:
+        """A sentence for each key that is set and has no effect."""
+        return []
+
     def sampling(self) -> Sampling:
         """These values as the middle step of the sampling cascade."""
         return Sampling(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Literal
 
@@ -10,8 +9,6 @@ import msgspec
 
 from heylook_core.messages import Sampling
 from heylook_core.provider import TokenConfig
-
-log = logging.getLogger(__name__)
 
 CacheType = Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0"]
 
@@ -21,7 +18,7 @@ _NO_VISION = (
     "or serve the model with the mlx provider."
 )
 _NO_CACHE_SIZE = (
-    "config.%s has no effect for GGUF models: kept prefixes are bounded by prefix_cache_bytes, for all providers alike."
+    "{} has no effect for GGUF models: kept prefixes are bounded by prefix_cache_bytes, for all providers alike."
 )
 
 
@@ -75,9 +72,6 @@ class GgufConfig(TokenConfig, frozen=True, kw_only=True, forbid_unknown_fields=T
             raise ValueError("repeat_penalty and repetition_penalty are the same setting: keep one of them")
         if self.mmproj_path is not None or self.vision:
             raise ValueError(_NO_VISION)
-        for name in ("cache", "cache_size"):
-            if getattr(self, name) is not None:
-                log.warning(_NO_CACHE_SIZE, name)
 
     def _check_sizes(self) -> None:
         for name in ("n_ctx", "n_batch", "n_ubatch", "n_threads", "slots", "chunk", "max_concurrency"):
@@ -86,6 +80,9 @@ class GgufConfig(TokenConfig, frozen=True, kw_only=True, forbid_unknown_fields=T
                 raise ValueError(f"{name} is {value}, but must be at least 1")
         if self.n_slots > 256:
             raise ValueError(f"slots is {self.n_slots}, but llama.cpp runs at most 256 sequences at once")
+
+    def notices(self) -> list[str]:
+        return [_NO_CACHE_SIZE.format(name) for name in ("cache", "cache_size") if getattr(self, name) is not None]
 
     @property
     def path(self) -> Path:

@@ -36,6 +36,8 @@ class GgufModel(Model):
     codec: GgufCodec
 
     def __init__(self, config: GgufConfig) -> None:
+        for notice in config.notices():
+            log.warning("%s: %s", config.model_path, notice)
         self._library = library()
         self._config = config
         self._weights = Weights(self._library, config)

@@ -19,8 +19,15 @@ def plain(entry: ModelEntry) -> dict[str, Any]:
     """The entry as a mapping, without what is the default."""
     data = msgspec.to_builtins(entry)
     defaults = msgspec.to_builtins(ModelEntry(id="", provider=""))
-    kept = {key: value for key, value in data.items() if value != defaults[key]}
+    kept = {key: _lists(value) for key, value in data.items() if value != defaults[key]}
     return {key: kept[key] for key in (*ORDER, *sorted(kept.keys() - set(ORDER))) if key in kept}
+
+
+def _lists(data: Any) -> Any:
+    """The same with lists where tuples are, as YAML has them."""
+    if isinstance(data, dict):
+        return {key: _lists(value) for key, value in data.items()}
+    return [_lists(item) for item in data] if isinstance(data, list | tuple) else data
 
 
 def as_yaml(entries: Iterable[ModelEntry], header: str) -> str:

@@ -66,7 +66,7 @@ def finished(
     )
 
 
-def refused(call: CurrentCall, kind: Kind, error: HeylookError, model: str, streamed: bool) -> RequestRecord:
+def refused(call: CurrentCall, kind: Kind, error: HeylookError, model: str) -> RequestRecord:
     """The record of a request that was answered with an error before it came to a model."""
     cancelled = isinstance(error, Cancelled)
     return RequestRecord(
@@ -76,7 +76,7 @@ def refused(call: CurrentCall, kind: Kind, error: HeylookError, model: str, stre
         kind=kind,
         model=model[:LONGEST_NAME],
         provider="",
-        streamed=streamed,
+        streamed=False,
         outcome="cancelled" if cancelled else "failed",
         status=CANCELLED if cancelled else status_of(error, call),
         error=error.kind,

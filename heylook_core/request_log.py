@@ -47,12 +47,12 @@ class RequestLog:
         content = run.overheard.exchanged(run.error) if run.overheard is not None else None
         self._tell(record, content, run.error)
 
-    def refuse(self, call: CurrentCall, error: HeylookError, model: str = "", streamed: bool = False) -> None:
+    def refuse(self, call: CurrentCall, error: HeylookError, model: str = "") -> None:
         """A call ended with this error. Nothing is recorded where it asked nothing of a model, or came to one."""
         if call.kind is None or call.begun:
             return
         content = Exchanged(error=error.message) if self.wants_content else None
-        self._tell(records.refused(call, call.kind, error, model, streamed), content, error)
+        self._tell(records.refused(call, call.kind, error, model), content, error)
 
     def cancel(self, request_id: str) -> int:
         """End the requests of this id; how many there were."""

@@ -23,11 +23,13 @@ from heylook_core.overheard import Overheard
 from heylook_core.plugins import Plugins
 from heylook_core.provider import EmbedOptions, Estimate, ModelInfo
 from heylook_core.records import images_in
+from heylook_core.reloading import Reloaded, Source, reload
 from heylook_core.request_log import RequestLog
 from heylook_core.residency import ModelState, Residency, Resident, estimated
 from heylook_core.running import Kind, Origin, Run
 from heylook_core.settings import ModelEntry, Settings
 from heylook_core.totals import Totals
+from heylook_core.warmup import warm_up
 from heylook_core.workers.channel import Channel
 from heylook_core.workers.process import ProcessChannel
 from heylook_core.workers.protocol import (
@@ -60,7 +62,10 @@ class Health(msgspec.Struct, frozen=True):
 
 
 class Serving:
-    """The one object that dialects talk to. `clock` counts the time of idle models."""
+    """The one object that dialects talk to. `clock` counts the time of idle models.
+
+    Who runs the server sets `source`, which reads its configuration again, and `restart`, which starts it anew.
+    """
 
     def __init__(self, settings: Settings, catalog: Catalog, plugins: Plugins, clock: Clock = time.time) -> None:
         self.settings = settings
@@ -71,6 +76,9 @@ class Serving:
         self.requests = RequestLog(plugins)
         self.totals = Totals()
         plugins.add("heylook:totals", self.totals)
+        self.preloading: asyncio.Task[None] | None = None
+        self.source: Source | None = None
+        self.restart: Callable[[], None] | None = None
         self._draining = False
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -83,7 +91,8 @@ class Serving:
         self.requests.open()
         if preload is not None:
             entry = self.catalog.get(preload)
-            asyncio.get_running_loop().create_task(self._preload(entry)).add_done_callback(_retrieve)
+            self.preloading = asyncio.get_running_loop().create_task(self._preload(entry))
+            self.preloading.add_done_callback(_retrieve)
 
     async def drain(self, seconds: float) -> bool:
         """Refuse new requests and wait for the running ones; False if some are still running after `seconds`."""
@@ -214,9 +223,13 @@ class Serving:
         finally:
             self.residency.release(resident)
 
-    async def unload(self, model: str) -> None:
-        """Have a model leave memory, as soon as nothing runs on it. Raises ModelNotFound."""
-        await self.residency.dismiss(self._entry(model).id)
+    async def unload(self, model: str) -> str:
+        """Have a model leave memory, as soon as nothing runs on it (see `Residency.dismiss`). Raises ModelNotFound."""
+        return await self.residency.dismiss(self._entry(model).id)
+
+    async def reload(self) -> Reloaded:
+        """Read the configuration again: all of it, or nothing where it has a mistake. Raises ConfigError."""
+        return await reload(self, self.source)
 
     async def states(self) -> list[ModelState]:
         """What is in memory, with figures of now."""
@@ -356,10 +369,27 @@ class Serving:
             )
 
     async def _preload(self, entry: ModelEntry) -> None:
+        """Load a model and have it make one token. What goes wrong is logged."""
         try:
-            self.residency.release(await self.residency.acquire(entry))
+            info = await self.load(entry.id)
+            rid = next(self._rids)
+            message = warm_up(rid, entry.id, info)
+            if message is not None:
+                await self._warm(entry, rid, message)
         except Exception as error:
-            log.warning("%s", error)
+            log.warning("The model %s is not ready: %s", entry.id, error)
+
+    async def _warm(self, entry: ModelEntry, rid: int, message: Submit | Call) -> None:
+        """Run a request that nobody asked for: it is in no record."""
+        origin = Origin(f"warm-up-{rid}", "server", "completion", entry.id, entry.provider, False, time.time())
+        run = Run(origin, 1, self.settings.server.keepalive, lambda run, record: None)
+        try:
+            await self._submit(entry, rid, run, lambda resident, rid: message, None)
+            async for _ in run:
+                pass
+        finally:
+            run.close()
+        log.info("model %s is warm", entry.id)
 
     async def _estimate(self, entry: ModelEntry) -> Estimate | None:
         return await asyncio.to_thread(estimated, entry, self.plugins)

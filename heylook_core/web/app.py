@@ -13,12 +13,18 @@ from heylook_core.errors import PluginError
 from heylook_core.plugins import Plugins
 from heylook_core.settings import Settings
 from heylook_core.web.admin import AdminDialect
-from heylook_core.web.disconnect import ASGIApp, Disconnects
+from heylook_core.web.calls import Calls
+from heylook_core.web.capabilities import CapabilityPages
+from heylook_core.web.disconnect import Disconnects
 from heylook_core.web.docs import DescriptionPages
 from heylook_core.web.endpoint import Endpoint
 from heylook_core.web.errors import ErrorReplies
 from heylook_core.web.guards import guards
 from heylook_core.web.health import HealthPages
+from heylook_core.web.lifecycle import LifecyclePages
+from heylook_core.web.metrics import MetricsPages
+from heylook_core.web.performance import PerformancePages
+from heylook_core.web.requests import RequestPages
 from heylook_core.web.websocket import SocketEndpoint, take_raw_messages
 
 if TYPE_CHECKING:
@@ -26,16 +32,25 @@ if TYPE_CHECKING:
 
 
 # Served whatever `--api` says, after the dialects and before the pages of plugins.
-CORE: tuple[type[Dialect], ...] = (HealthPages, AdminDialect)
+CORE: tuple[type[Dialect], ...] = (
+    HealthPages,
+    AdminDialect,
+    RequestPages,
+    PerformancePages,
+    CapabilityPages,
+    MetricsPages,
+)
 
 
-def create_app(serving: Serving, dialects: Sequence[Dialect], settings: Settings) -> ASGIApp:
+def create_app(serving: Serving, dialects: Sequence[Dialect], settings: Settings) -> Disconnects:
     """The app that uvicorn serves. Raises PluginError where two dialects claim the same route."""
     dialects = with_pages(serving, dialects)
     routes_by_path = _by_path(dialects)
     origins = [origin for dialect in dialects for origin in dialect.origins]
     free = [one.operation.path for routes in routes_by_path.values() for one in routes if one.operation.open]
-    app: falcon.asgi.App[Any, Any] = falcon.asgi.App(middleware=guards(settings.server, origins, free))
+    ids, *others = guards(settings.server, origins, free)
+    middleware = [ids, Calls(serving.requests, dialects), *others]
+    app: falcon.asgi.App[Any, Any] = falcon.asgi.App(middleware=middleware)
     ErrorReplies(dialects).install(app)
     for path, routes in routes_by_path.items():
         app.add_route(path, Endpoint(routes, settings))

@@ -36,6 +36,7 @@ def responder(route: Route, settings: Settings) -> Responder:
     async def respond(request: falcon.asgi.Request, response: falcon.asgi.Response, **params: str) -> None:
         gone = request.scope[DEPARTURE]
         body = await body_of(request)
+        request.context.model = _model_of(body)
         if gone.happened:
             raise Cancelled("The client left before its request was complete.")
         query = _single_values(request.params)
@@ -58,6 +59,12 @@ def responder(route: Route, settings: Settings) -> Responder:
             send_reply(response, reply)
 
     return respond
+
+
+def _model_of(body: Any) -> str:
+    """What a decoded body names as its model, for the record of a request that comes to none."""
+    model = getattr(body, "model", None)
+    return model if isinstance(model, str) else ""
 
 
 def _body_reader(operation: Operation, limit: Limit) -> Callable[[falcon.asgi.Request], Awaitable[Any]]:

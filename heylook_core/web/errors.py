@@ -50,6 +50,7 @@ class ErrorReplies:
         ws: falcon.asgi.WebSocket | None = None,
     ) -> None:
         known, headers = _recognised(request, error)
+        request.context.error = known
         reply = self.reply(request.path, known)
         if ws is not None:
             await _end_socket(request, ws, reply, known.message)

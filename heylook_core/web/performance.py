@@ -298,9 +298,7 @@ def _trends(slots: list[Slot], wholes: list[SlotModel]) -> list[TrendPoint]:
         now = (_ms(whole.total, whole.ok), _ratio(whole.decode_tokens, whole.parts[PARTS.index("token_generation")]))
         changes = (None, None) if before is None else (_change(before[0], now[0]), _change(before[1], now[1]))
         points.append(
-            TrendPoint(
-                _moment(slot), now[0], now[1], sum(slot.outcomes.values()), slot.outcomes["failed"], *changes
-            )
+            TrendPoint(_moment(slot), now[0], now[1], sum(slot.outcomes.values()), slot.outcomes["failed"], *changes)
         )
         before = now if whole.ok else before
     return points

@@ -315,6 +315,7 @@ class OpenAIToolCallDelta(msgspec.Struct, omit_defaults=True):
 class OpenAIDelta(msgspec.Struct, omit_defaults=True):
     role: Literal["assistant"] | None = None
     content: str | None = None
+    refusal: None = None
     reasoning_content: str | None = None
     tool_calls: list[OpenAIToolCallDelta] | None = None
 
@@ -334,7 +335,8 @@ class OpenAIChatChunk(msgspec.Struct, kw_only=True):
     created: int
     model: str
     choices: list[OpenAIChunkChoice]
-    usage: OpenAIUsage | None = None
+    usage: OpenAIUsage | msgspec.UnsetType | None = msgspec.UNSET
+    performance: OpenAIPerformance | msgspec.UnsetType = msgspec.UNSET
 
 
 class OpenAIModel(msgspec.Struct, kw_only=True):

@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
@@ -20,11 +20,15 @@ from heylook_core.catalog import Catalog
 from heylook_core.hookspecs import hookimpl
 from heylook_core.plugins import Plugins
 from heylook_core.settings import ModelEntry, ServerSettings, Settings
-from heylook_core.web.run import Server, run
+from heylook_core.testkit.recorder import Recorder
+from heylook_core.web.app import with_pages
+from heylook_core.web.docs import DescriptionPages
+from heylook_core.web.run import RESTART, Server, run, start_anew
 
 T = TypeVar("T")
 
 LIMIT_SECONDS = 60.0
+SHOWN_FAULTS = 20
 
 
 def toy_settings(*, server: dict[str, Any] | None = None, **config: Any) -> Settings:
@@ -61,8 +65,11 @@ class Finishes:
 class LiveServer:
     """A server in a thread. `url` is its address; `server` its inside, for the event loop only (see `call`).
 
-    `folder` is where it pulls models to.
+    `folder` is where it pulls models to. With `recording`, which a conftest.py may set for all, every answer is held
+    against the server's own API description, see `recorder`.
     """
+
+    recording: ClassVar[bool] = False
 
     def __init__(self, settings: Settings, plugins: Plugins | None = None, folder: Path | None = None) -> None:
         self.plugins = plugins or Plugins()
@@ -76,6 +83,7 @@ class LiveServer:
         self._error: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop
         self._thread = threading.Thread(target=self._run, name="live-server")
+        self._recorder: Recorder | None = None
 
     def start(self) -> None:
         """Return once the server listens. Raises what kept it from that."""
@@ -87,7 +95,10 @@ class LiveServer:
             raise self._error
 
     def stop(self) -> None:
-        """Unload, close, and join the thread. Raises what the server ended with."""
+        """Unload, close, and join the thread.
+
+        Raises what the server ended with, and AssertionError where an answer does not fit the description.
+        """
         with contextlib.suppress(RuntimeError):  # it has ended by itself and its loop is closed
             self._loop.call_soon_threadsafe(self.server.stop, False)
         self._thread.join(LIMIT_SECONDS)
@@ -95,6 +106,17 @@ class LiveServer:
             raise TimeoutError("The server did not stop.")
         if self._error is not None:
             raise self._error
+        faults = self._faults()
+        if faults:
+            raise AssertionError(
+                "Answers that the API description does not allow:\n" + "\n".join(faults[:SHOWN_FAULTS])
+            )
+
+    def _faults(self) -> list[str]:
+        if self._recorder is None:
+            return []
+        *dialects, _ = with_pages(self.server.serving, self.server.dialects)
+        return self._recorder.faults(DescriptionPages(self.server.serving, dialects).document)
 
     def call(self, function: Callable[[], T]) -> T:
         """What `function` returns on the server's event loop."""
@@ -125,6 +147,9 @@ class LiveServer:
         self._loop = asyncio.get_running_loop()
         catalog = Catalog(self._settings, self.plugins, self._folder)
         self.server = Server(self._settings, self.plugins, catalog)
+        if self.recording:
+            self._recorder = Recorder(self.server.app.app)
+            self.server.app.app = self._recorder
         await self.server.serve(None, self._listens)
 
     def _listens(self, urls: tuple[str, ...], hints: tuple[str, ...]) -> None:
@@ -187,7 +212,10 @@ def main(arguments: Sequence[str]) -> int:
         sys.stdout.write(f"{urls[0]}\n")
         sys.stdout.flush()
 
-    return run(settings, plugins, Catalog(settings, plugins), arguments[1] or None, ready)
+    code = run(settings, plugins, Catalog(settings, plugins), arguments[1] or None, ready)
+    if code == RESTART:
+        start_anew()
+    return code
 
 
 if __name__ == "__main__":

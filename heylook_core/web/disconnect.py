@@ -31,7 +31,7 @@ class Disconnects:
     """
 
     def __init__(self, app: ASGIApp, write_timeout: float) -> None:
-        self._app = app
+        self.app = app
         self._write_timeout = write_timeout
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -41,13 +41,13 @@ class Disconnects:
         exchange = Exchange(receive, send, self._write_timeout)
         scope[DEPARTURE] = exchange.departure
         with ExitStack() as scope[HELD]:
-            await exchange.run(self._app, scope)
+            await exchange.run(self.app, scope)
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         departure = scope[DEPARTURE] = Departure()
         scope[SEND] = send
         try:
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
         finally:
             departure.announce()
 

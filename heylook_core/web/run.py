@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine, Generator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import uvicorn
 
@@ -28,6 +28,7 @@ from heylook_core.web.listen import close, listen, urls
 if TYPE_CHECKING:
     from heylook_core.catalog import Catalog
     from heylook_core.plugins import Plugins
+    from heylook_core.reloading import Source
 
 log = logging.getLogger(__name__)
 
@@ -38,21 +39,42 @@ KEEP_ALIVE_SECONDS = 75  # of idle connections; clients drop theirs sooner, so n
 CLOSE_SECONDS = 2.5
 HURRY_SECONDS = 0.3
 ANSWER_SECONDS = 1
+RESTART = -1
 SOCKET_MESSAGE_BYTES = 1 << 20
 
 
-def run(settings: Settings, plugins: Plugins, catalog: Catalog, preload: str | None, ready: Ready) -> int:
+def run(
+    settings: Settings,
+    plugins: Plugins,
+    catalog: Catalog,
+    preload: str | None,
+    ready: Ready,
+    source: Source | None = None,
+) -> int:
     """Serve until a signal; the exit code. Main thread only. Raises ConfigError where it cannot start.
+
+    The code is RESTART where an administrator wants a new start: call `start_anew` then, with everything else closed.
 
     SIGINT ends at once: what runs is failed, and a load is left behind. SIGTERM lets running requests finish
     for `drain_timeout`. A second signal of either kind waits for nothing.
     """
     threads = frozenset(threading.enumerate())
-    server = Server(settings, plugins, catalog)
+    server = Server(settings, plugins, catalog, source)
     with asyncio.Runner(loop_factory=server.loop_factory) as runner:
         runner.run(_run(server, preload, ready))
+    if server.restarting:
+        return RESTART
     atexit.register(_leave_stuck_threads, threads)
     return 0
+
+
+def start_anew() -> NoReturn:
+    """Replace this process by a new one with the same program, arguments and environment."""
+    log.info("The server starts anew")
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 async def _run(server: Server, preload: str | None, ready: Ready) -> None:
@@ -119,17 +141,20 @@ class _Uvicorn(uvicorn.Server):
 class Server:
     """One listening server with its models. `serve` runs it; the rest of the methods belong to its event loop."""
 
-    def __init__(self, settings: Settings, plugins: Plugins, catalog: Catalog) -> None:
+    def __init__(self, settings: Settings, plugins: Plugins, catalog: Catalog, source: Source | None = None) -> None:
         self.settings = settings
         self.plugins = plugins
+        self.restarting = False
         self.serving = Serving(settings, catalog, plugins)
+        self.serving.source, self.serving.restart = source, self.restart
         self.dialects = served_dialects(settings.server, plugins, self.serving)
         self.urls: tuple[str, ...] = ()
         self._stopping = asyncio.Event()
         self._at_once = asyncio.Event()
         self._drain = False
+        self.app = create_app(self.serving, self.dialects, settings)
         config = uvicorn.Config(
-            create_app(self.serving, self.dialects, settings),
+            self.app,
             lifespan="off",
             ws="websockets-sansio",
             ws_max_size=SOCKET_MESSAGE_BYTES,
@@ -151,6 +176,11 @@ class Server:
             self._at_once.set()
         self._drain = drain
         self._stopping.set()
+
+    def restart(self) -> None:
+        """Drain and end; whoever runs the server starts it anew."""
+        self.restarting = True
+        self.stop(drain=True)
 
     async def serve(self, preload: str | None, ready: Ready) -> None:
         """Listen, load `preload` meanwhile, and run until `stop`; then unload everything."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import yaml
 
@@ -14,6 +14,7 @@ from heylook_core.catalog.importing import Imported
 from heylook_core.catalog.writing import plain
 from heylook_core.errors import ConfigError
 from heylook_core.paths import UnknownVariable, expanded
+from heylook_core.settings import ModelEntry
 
 
 class Merged(NamedTuple):
@@ -25,17 +26,24 @@ class Merged(NamedTuple):
     notes: tuple[str, ...]
 
 
-def merged(path: Path, imported: Sequence[Imported], variables: Mapping[str, str]) -> Merged:
+Refuses: TypeAlias = Callable[[ModelEntry], str | None]
+
+
+def merged(
+    path: Path, imported: Sequence[Imported], variables: Mapping[str, str], refuses: Refuses = lambda entry: None
+) -> Merged:
     """The file with what is new. An entry is the same model if it leads to the same file or has the id.
 
     Of an entry that is there, nothing is changed; keys that a profile or an override asks for are added where they
-    are missing. Raises ConfigError where the file is wrong, or cannot be written without changing more than that.
+    are missing, unless `refuses` has a sentence against the entry with them.
+
+    Raises ConfigError where the file is wrong, or cannot be written without changing more than that.
     """
     from heylook_core.catalog.roundtrip import RoundTrip
 
     data = _checked(path)
     before = path.read_text(encoding="utf-8")
-    changes = Changes(data, imported, path.parent, variables)
+    changes = Changes(data, imported, path.parent, variables, refuses)
     text = before
     if changes.new or changes.missing:
         document = RoundTrip(before)
@@ -71,14 +79,19 @@ class Changes:
     """What is to be done to the list of models: `new` entries, and `missing` keys of `config` by index of the entry."""
 
     def __init__(
-        self, data: dict[str, Any], imported: Sequence[Imported], base: Path, variables: Mapping[str, str]
+        self,
+        data: dict[str, Any],
+        imported: Sequence[Imported],
+        base: Path,
+        variables: Mapping[str, str],
+        refuses: Refuses,
     ) -> None:
         self.added: list[str] = []
         self.completed: list[str] = []
         self.notes: list[str] = []
         self.new: list[dict[str, Any]] = []
         self.missing: list[tuple[int, dict[str, Any]]] = []
-        self._base, self._variables = base, variables
+        self._base, self._variables, self._refuses = base, variables, refuses
         self._existing: list[dict[str, Any]] = data.get("models") or []
         self._names = {name for entry in self._existing for name in (entry["id"], *(entry.get("aliases") or ()))}
         self._ids = {entry["id"]: index for index, entry in enumerate(self._existing)}
@@ -126,7 +139,10 @@ class Changes:
         config = entry.get("config") or {}
         missing = {key: given[key] for key in one.asked if key not in config}
         kept = [f"{key}: {config[key]}" for key in one.asked if key in config and config[key] != given[key]]
-        if missing:
+        whole = ModelEntry(id=entry["id"], provider=entry["provider"], config={**config, **missing})
+        if missing and (why := self._refuses(whole)):
+            self.notes.append(f"{entry['id']} stays as it is: {why}")
+        elif missing:
             self.missing.append((index, missing))
             self.completed.append(entry["id"])
         if kept:

@@ -11,13 +11,14 @@ import click
 
 from heylook_core.cli.invocation import Invocation
 from heylook_core.cli.options import config_option
-from heylook_core.errors import ConfigError
+from heylook_core.errors import ConfigError, HeylookError
 
 if TYPE_CHECKING:
     from heylook_core.catalog.candidates import Program
     from heylook_core.catalog.importing import Imported
     from heylook_core.catalog.merging import Merged
     from heylook_core.catalog.scan import Found, Skipped
+    from heylook_core.settings import ModelEntry
 
 PROFILES = ("fast", "balanced", "quality", "memory", "interactive")
 OUTPUT = "models_imported.yaml"
@@ -65,7 +66,7 @@ def import_(
     if not entries:
         raise ConfigError(f"No model was found{' that can be served' if skipped else ''}; nothing is written.")
     if merge and target.exists():
-        return _merge(target, entries, dry_run)
+        return _merge(target, entries, dry_run, invocation)
     return _write(target, entries, dry_run)
 
 
@@ -125,13 +126,21 @@ def _write(target: Path, entries: Sequence[Imported], dry_run: bool) -> int:
     return 0
 
 
-def _merge(target: Path, entries: Sequence[Imported], dry_run: bool) -> int:
+def _merge(target: Path, entries: Sequence[Imported], dry_run: bool, invocation: Invocation) -> int:
     from heylook_core.catalog.merging import difference, merged
     from heylook_core.catalog.writing import write
-    from heylook_core.config import variables
+    from heylook_core.config import check_entry, variables
 
     before = target.read_text(encoding="utf-8")
-    result = merged(target, entries, variables())
+
+    def refuses(entry: ModelEntry) -> str | None:
+        try:
+            check_entry(entry, invocation.plugins)
+        except HeylookError as error:
+            return error.message
+        return None
+
+    result = merged(target, entries, variables(), refuses)
     for note in result.notes:
         click.echo(f"note: {note}", err=True)
     if result.text == before:

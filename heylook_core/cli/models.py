@@ -15,7 +15,7 @@ from heylook_core.cli.options import config_option
 @config_option
 @click.pass_context
 def models(context: click.Context, as_json: bool) -> int:
-    """List the models, or check their entries."""
+    """List the models, show one, or check all."""
     return _list(Invocation(), as_json) if context.invoked_subcommand is None else 0
 
 
@@ -28,24 +28,28 @@ def list_(as_json: bool) -> int:
 
 
 @models.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @config_option
-def check() -> int:
-    """Check models.yaml, each model's own config and its files; exit with 1 if something is wrong."""
-    invocation = Invocation()
-    for warning in invocation.configuration.warnings:
-        click.echo(f"warning: {warning}")
-    entries = invocation.catalog.entries()
-    faults = [(entry.id, fault) for entry in entries if (fault := invocation.entry_fault(entry))]
-    for model_id, fault in faults:
-        click.echo(f"{model_id}: {fault}")
-    count = f"{len(entries)} model{'' if len(entries) == 1 else 's'} of {_where(invocation)}"
-    click.echo(f"{count}: {len(faults)} with a fault" if faults else f"{count}: no fault found")
-    return 1 if faults else 0
+def check(as_json: bool) -> int:
+    """Check models.yaml and every model, loading none; exit with 1 if something is wrong.
+
+    Says whether the files are there, whether the provider is installed, whether the model fits into memory, and what
+    it can be expected to do.
+    """
+    from heylook_core.cli.cards import checked, print_checked
+
+    return print_checked(checked(Invocation()), as_json)
 
 
-def _where(invocation: Invocation) -> str:
-    path = invocation.configuration.file.path
-    return f"{path} and plugins" if path else "plugins (there is no models.yaml)"
+@models.command()
+@click.argument("name", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@config_option
+def show(name: str, as_json: bool) -> int:
+    """Show everything that is known of a model without loading it."""
+    from heylook_core.cli.cards import shown
+
+    return shown(Invocation(), name, as_json)
 
 
 def _list(invocation: Invocation, as_json: bool) -> int:

@@ -279,15 +279,38 @@ def test_checking_models_names_every_fault(run, tiny):
     code, out, _ = run("models", "check")
     assert code == 1
     lines = out.splitlines()
-    assert lines[0].endswith("models[0].config.n_ctxx: there is no such key; did you mean `n_ctx`?")
-    assert lines[1].startswith("b: No provider is called 'huge'")
-    assert lines[2] == "c: Model 'c': model_path is /no/such/place, where there is nothing."
-    assert lines[3] == "4 models of models.yaml and plugins: 3 with a fault"
+    assert [line.split()[0] for line in lines[:5]] == ["ID", "a", "b", "c", "d"]
+    assert "huge (not installed)" in lines[2]
+    assert lines[3].split()[:2] == ["c", "missing"]
+    assert lines[5].endswith("models[0].config.n_ctxx: there is no such key; did you mean `n_ctx`?")
+    assert lines[6].startswith("b: No provider is called 'huge'")
+    assert lines[7] == "c: Model 'c': model_path is /no/such/place, where there is nothing."
+    assert lines[8] == "4 models of models.yaml and plugins: 3 with a fault"
+    rows = json.loads(run("models", "check", "--json")[1])["models"]
+    assert [(row["found"], row["installed"], bool(row["fault"])) for row in rows] == [
+        (True, True, True),
+        (True, False, True),
+        (False, True, True),
+        (True, True, False),
+    ]
 
 
 def test_checking_right_models_exits_with_0(run, tiny):
     write_models("models: [{id: a, provider: tiny}]\n")
-    assert run("models", "check") == (0, "1 model of models.yaml and plugins: no fault found\n", "")
+    code, out, err = run("models", "check")
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        "ID  FILES  PROVIDER  MEMORY   CAPABILITIES",
+        "a   -      tiny      unknown  known once loaded",
+        "1 model of models.yaml and plugins: no fault found",
+    ]
+
+
+def test_checking_names_places_of_a_scan_where_nothing_is(run, tiny):
+    write_models("scan:\n- folder: /no/such/place\n")
+    code, out, _ = run("models", "check")
+    assert code == 1
+    assert out.splitlines()[0] == "models.yaml, line 2: scan[0].folder: /no/such/place: There is no such folder."
 
 
 # ------------------------------------------------------------------ routes

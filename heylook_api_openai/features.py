@@ -175,7 +175,7 @@ def _vectors_and_tokens() -> list[Feature]:
             "tokenize", "/tokenize", _that(lambda found: found["tokens"], "None."), "completion", prompt="so it is"
         ),
         _feature(
-            "detokenize", "/detokenize", _that(lambda found: found["content"], "None."), "completion", tokens=[70, 71]
+            "detokenize", "/detokenize", _that(lambda found: found["content"], "None."), "completion", tokens=[20, 21]
         ),
     ]
 

@@ -101,8 +101,8 @@ class Choice:
             completion=self.generated,
             reasoning=self.pipeline.reasoning_tokens,
         )
-        if reason == "length" and self.guide is not None and self.guide.complete:
-            reason = "stop"
+        if self.guide is not None and reason in ("stop", "length"):
+            reason = "length" if self.guide.cut else "stop" if self.guide.complete else reason
         if reason == "stop" and self.pipeline.called:
             reason = "tool_calls"
         return Finished(self.index, reason, usage, timings, self.why)

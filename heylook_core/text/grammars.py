@@ -14,7 +14,7 @@ from typing import Any
 from heylook_core.errors import InvalidRequest, Unsupported
 from heylook_core.messages import ChatRequest, Format, Thinking
 from heylook_core.provider import Codec, Guide
-from heylook_core.text.guide import Free, GrammarGuide
+from heylook_core.text.guide import Closed, Free, GrammarGuide
 from heylook_core.text.plan import TextPlan, special_parts
 from heylook_core.text.reasoning import ReasoningFormat
 from heylook_core.text.tools.format import bounded, inline
@@ -33,8 +33,8 @@ class Grammars:
         self._eos = tuple(eos)
         self._matchers: OrderedDict[str, Any] = OrderedDict()
 
-    def guides(self, request: ChatRequest, plan: TextPlan, prompt: str) -> tuple[Guide, ...]:
-        """A guide for each choice of a request; none where it asks for no constraint.
+    def guides(self, request: ChatRequest, plan: TextPlan, prompt: str, limit: int) -> tuple[Guide, ...]:
+        """A guide for each choice of a request, of at most `limit` tokens; none where it asks for no constraint.
 
         Raises InvalidRequest for a constraint that cannot be compiled, with the compiler's message.
         """
@@ -48,7 +48,8 @@ class Grammars:
         free = self._free(request.thinking, plan, prompt, forced)
         eos = self._eos or (tokenizer.eos_token,)  # type: ignore[attr-defined]
         size = max(self._vocabulary, int(tokenizer.vocab_size))  # type: ignore[attr-defined]
-        return tuple(GrammarGuide(matcher.deep_copy(), size, eos, free) for _ in range(request.n))
+        closed = Closed(limit, self._codec.piece, self._codec.encode) if _any_json(request) else None
+        return tuple(GrammarGuide(matcher.deep_copy(), size, eos, free, closed) for _ in range(request.n))
 
     def _matcher(self, library: Any, tokenizer: Any, grammar: str, param: str) -> Any:
         kept = self._matchers.get(grammar)
@@ -140,6 +141,11 @@ def _library() -> Any:
 
 def _looks_special(part: str) -> bool:
     return part[0] in "<[]" and part[-1] in ">]["
+
+
+def _any_json(request: ChatRequest) -> bool:
+    """Nothing but JSON is asked for, so that it may end anywhere; what a schema requires takes its own length."""
+    return request.format is not None and request.format.kind == "json"
 
 
 def _schema(format: Format) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 
 from heylook_core.provider import Guide
+from heylook_core.text.closing import JsonEnding
 
 log = logging.getLogger(__name__)
 
@@ -37,13 +38,32 @@ class Free(msgspec.Struct, frozen=True):
     budget: int | None = None
 
 
+class Closed(msgspec.Struct, frozen=True):
+    """A JSON document of at most `limit` tokens is closed before they run out, reasoning before it included.
+
+    `piece` gives the bytes of a token, `encode` the tokens of a text.
+    """
+
+    limit: int
+    piece: Callable[[int], bytes]
+    encode: Callable[[str], list[int]]
+
+
+# A document is looked at when so many tokens are left, and closed when `SPARE` more are left than closing it takes: a
+# comma makes that longer by `"":null`, and a character that has begun has to end first, a byte a token at worst.
+CLOSING = 64
+SPARE = 12
+
+
 class GrammarGuide(Guide):
     """One sequence's guide. Engine thread only, once made. Never raises: a fault is kept in `error` and ends it.
 
     `matcher` is a fresh `llguidance.LLMatcher`; `size` the number of tokens that a mask has room for.
     """
 
-    def __init__(self, matcher: Any, size: int, eos: Iterable[int], free: Free | None = None) -> None:
+    def __init__(
+        self, matcher: Any, size: int, eos: Iterable[int], free: Free | None = None, closed: Closed | None = None
+    ) -> None:
         self.error: str | None = None
         self._matcher = matcher
         self._eos = frozenset(eos)
@@ -51,6 +71,11 @@ class GrammarGuide(Guide):
         self._not_ends = np.bitwise_not(self._ends)
         self._size = size
         self._free = free
+        self._closed = closed
+        self._left = closed.limit if closed is not None else 0
+        self._document: list[int] = []
+        self._ending = JsonEnding()
+        self._cut = False
         self._forced: deque[int] = deque()
         self._tail = b""
         self._count = 0
@@ -58,6 +83,11 @@ class GrammarGuide(Guide):
         if free is not None and (free.inside or free.open):
             self._phase = "free" if free.inside else "start"
             self._spend(0)
+        self._close_in_time()
+
+    @property
+    def cut(self) -> bool:
+        return self._cut
 
     @property
     def complete(self) -> bool:
@@ -125,12 +155,14 @@ class GrammarGuide(Guide):
     def _advance(self, token: int) -> None:
         if self._phase == "over":
             return
+        self._left -= 1
         if self._phase == "start":
             self._start(token)
         elif self._phase == "free":
             self._spend(1, token)
         else:
             self._consume(token)
+        self._close_in_time()
 
     def _start(self, token: int) -> None:
         free = self._free
@@ -167,10 +199,30 @@ class GrammarGuide(Guide):
             return
         if not self._matcher.consume_token(token):
             raise ValueError(self._matcher.get_error() or f"token {token} does not fit the grammar")
+        if self._forced:
+            self._forced.popleft()
+        if self._closed is not None:
+            self._document.append(token)
         if self._matcher.is_stopped():
             self._phase = "over"
             if self._matcher.is_error():
                 raise ValueError(self._matcher.get_error())
+
+    def _close_in_time(self) -> None:
+        """Force the end of a document that the tokens left have just room for."""
+        closed = self._closed
+        if closed is None or self._cut or self._left > CLOSING or self._phase != "grammar":
+            return
+        self._ending.push(b"".join(map(closed.piece, self._document)))
+        self._document.clear()
+        text = self._ending.text()
+        if not text or self._left > len(text.encode()) + SPARE:
+            return
+        tokens = closed.encode(text)
+        fits = len(tokens) <= self._left <= len(tokens) + SPARE
+        if fits and self._matcher.validate_tokens(tokens) == len(tokens):
+            self._cut = True
+            self._forced.extend(tokens)
 
     def _fail(self, error: Exception) -> None:
         if self.error is None:

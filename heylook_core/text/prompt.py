@@ -63,7 +63,7 @@ class Preparation:
         limit = self._limit(request, len(tokens), context)
         tail = self._tail(tokens)
         plan = plan_of(self._formats, request, tail)
-        guides = self._grammars.guides(request, plan, tail)
+        guides = self._grammars.guides(request, plan, tail, limit)
         return Prepared(
             rid=rid,
             request=request,

@@ -11,11 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 
 from heylook_core.errors import HeylookError
-from heylook_core.messages import Accepted, ChatRequest, Event, Failed, Finished, Text, Timings, Usage
+from heylook_core.messages import Accepted, ChatRequest, Event, Failed, Finished, Text, Timings, Tokens, Usage, Vectors
 from heylook_core.provider import Provider
 from heylook_core.quantiles import Gaps
 from heylook_core.text.stops import StopMatcher
-from heylook_core.workers.protocol import FromWorker, Submit, Turn
+from heylook_core.workers.protocol import Call, Detokenize, Embed, FromWorker, Operation, Submit, Tokenize, Turn
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +35,10 @@ class IteratorLane:
     def submit(self, message: Submit, cancelled: threading.Event, arrived: float) -> None:
         self._pool.submit(self._run, message, cancelled, arrived)
 
+    def call(self, message: Call, cancelled: threading.Event) -> None:
+        """Something that is not generation: it has its turn on the same threads."""
+        self._pool.submit(self._call, message, cancelled)
+
     def close(self) -> None:
         """Wait for running iterators, which have been told to stop; drop those that wait."""
         self._pool.shutdown(wait=True, cancel_futures=True)
@@ -45,14 +49,33 @@ class IteratorLane:
             if not cancelled.is_set():
                 self._relay(message, answer, cancelled)
             last: list[Event] = answer.missing("cancelled" if cancelled.is_set() else "stop")
-        except HeylookError as error:
-            last = [Failed(error.kind, error.message, error.param, error.retry_after)]
         except Exception as error:
-            log.exception("the provider of %s failed", self._provider.spec.id)
-            last = [Failed("engine", f"The provider failed while it answered ({type(error).__name__}: {error}).")]
-        self._ended(message.rid)
+            last = [self._failed(error)]
+        self._end(message.rid, last)
+
+    def _call(self, message: Call, cancelled: threading.Event) -> None:
+        try:
+            found: list[Tokens | Text | Vectors] = []
+            if not cancelled.is_set():
+                found = [_called(self._provider, message.operation)]
+            usage = Usage(prompt=sum(sum(event.tokens) for event in found if isinstance(event, Vectors)))
+            last: list[Event] = [*found, Finished(0, "cancelled" if cancelled.is_set() else "stop", usage, Timings())]
+        except NotImplementedError:
+            last = [Failed("unsupported", f"This model cannot do {type(message.operation).__name__}.")]
+        except Exception as error:
+            last = [self._failed(error)]
+        self._end(message.rid, last)
+
+    def _failed(self, error: Exception) -> Failed:
+        if isinstance(error, HeylookError):
+            return Failed(error.kind, error.message, error.param, error.retry_after)
+        log.error("the provider of %s failed", self._provider.spec.id, exc_info=error)
+        return Failed("engine", f"The provider failed while it answered ({type(error).__name__}: {error}).")
+
+    def _end(self, rid: int, last: list[Event]) -> None:
+        self._ended(rid)
         if last:
-            self._send(Turn(self._epoch, [(message.rid, last)]))
+            self._send(Turn(self._epoch, [(rid, last)]))
 
     def _relay(self, message: Submit, answer: IteratorAnswer, cancelled: threading.Event) -> None:
         """Every choice is a call of its own, one after the other: a provider never sees `n` above 1."""
@@ -80,13 +103,26 @@ class IteratorLane:
                 close()
 
 
+def _called(provider: Provider, operation: Operation) -> Tokens | Text | Vectors:
+    """Raises NotImplementedError for what the provider has not."""
+    match operation:
+        case Embed(inputs, options):
+            return provider.embed(inputs, options)
+        case Tokenize(text, None):
+            return provider.tokenize(text)
+        case Detokenize(ids):
+            return Text(0, provider.detokenize(ids))
+        case _:
+            raise NotImplementedError
+
+
 def single(request: ChatRequest, index: int) -> ChatRequest:
-    """The request for one of its choices; a seed moves on, so that choices differ."""
+    """The request for one of its choices: a seed moves on, so that choices differ; the prompt is scored once."""
     if request.n == 1:
         return request
     seed = request.sampling.seed
     moved = msgspec.structs.replace(request.sampling, seed=None if seed is None else seed + index)
-    return msgspec.structs.replace(request, n=1, sampling=moved)
+    return msgspec.structs.replace(request, n=1, sampling=moved, echo=request.echo and index == 0)
 
 
 def at_choice(event: Event, index: int) -> Event:

@@ -169,6 +169,38 @@ def test_a_document_that_max_tokens_cuts_says_so() -> None:
     assert text_of(whole).startswith(text_of(cut))
 
 
+@given(st.integers(0, 2**31), st.integers(2, 120))
+@settings(max_examples=40, deadline=None)
+def test_any_json_is_closed_before_max_tokens_cut_it_and_says_so(seed: int, limit: int) -> None:
+    (events,) = answers(ask(str(seed), 1.0, seed=seed, format=Format("json"), max_tokens=limit))
+    assert isinstance(json.loads(text_of(events)), dict)
+    finished = end_of(events)
+    assert finished.usage.completion <= limit
+    assert finished.reason == "length" or finished.usage.completion < limit
+
+
+@pytest.mark.parametrize("limit", [2, 3, 9, 30])
+def test_any_json_that_had_to_be_closed_is_not_whole(limit: int) -> None:
+    endless = '[toy:say={"a": ["' + "so " * 60 + "]"
+    (events,) = answers(ask(endless, format=Format("json"), max_tokens=limit))
+    assert isinstance(json.loads(text_of(events)), dict)
+    assert end_of(events).reason == "length"
+
+
+def test_a_document_that_ends_by_itself_is_not_cut() -> None:
+    guide = prepared(ask(format=Format("json"), max_tokens=40)).guides[0]
+    for token in b'{"a": 1}':
+        guide.advance(token)
+    assert (guide.complete, guide.cut) == (True, False)
+
+
+def test_what_was_thought_counts_before_a_document_is_closed() -> None:
+    (events,) = answers(ask(format=Format("json"), max_tokens=60, **thinking(20)))
+    assert text_of(events, Reasoning)
+    assert isinstance(json.loads(text_of(events)), dict)
+    assert end_of(events).reason == "length"
+
+
 def test_white_space_is_bounded() -> None:
     for seed in range(8):
         (events,) = answers(ask(str(seed), 1.0, seed=seed, format=Format("schema", SCHEMA)))

@@ -6,13 +6,16 @@ import json
 from threading import Event as ThreadEvent
 from typing import Any
 
+import numpy as np
 import pytest
 
-from heylook_core.errors import Unsupported
+from heylook_core.errors import ContextExceeded, InvalidRequest, Unsupported
 from heylook_core.messages import (
     ChatRequest,
     Format,
+    Logprobs,
     Message,
+    PromptLogprobs,
     Reasoning,
     Text,
     TextPart,
@@ -22,7 +25,7 @@ from heylook_core.messages import (
     ToolChoice,
     ToolOpen,
 )
-from heylook_core.provider import ModelSpec
+from heylook_core.provider import EmbedOptions, ModelSpec
 from heylook_core.testkit.scripted import ScriptedConfig, ScriptedProvider
 
 SCHEMA = {
@@ -38,10 +41,13 @@ SCHEMA = {
 WEATHER, CLOCK = Tool("get_weather", None, SCHEMA), Tool("clock")
 
 
+def provider(**config: Any) -> ScriptedProvider:
+    return ScriptedProvider(ModelSpec(id="s", provider="scripted"), ScriptedConfig(**config))
+
+
 def events(said: str, **fields: Any) -> list[Any]:
-    provider = ScriptedProvider(ModelSpec(id="s", provider="scripted"), ScriptedConfig())
     messages = fields.pop("messages", (Message("user", (TextPart(said),)),))
-    return list(provider.chat(ChatRequest(model="s", messages=messages, **fields), ThreadEvent()))
+    return list(provider().chat(ChatRequest(model="s", messages=messages, **fields), ThreadEvent()))
 
 
 def joined(found: list[Any], kind: type[Any]) -> str:
@@ -94,3 +100,64 @@ def test_max_tokens_counts_words() -> None:
     found = events("say one two three", max_tokens=2)
     assert joined(found, Text) == "one two"
     assert found[-1].reason == "length"
+
+
+def continued(prompt: str | tuple[int, ...], **fields: Any) -> list[Any]:
+    return list(provider().chat(ChatRequest(model="s", prompt=prompt, **fields), ThreadEvent()))
+
+
+def test_a_raw_prompt_is_obeyed_as_a_message_is() -> None:
+    assert joined(continued("say one two"), Text) == "one two"
+    found = continued((8, 9, 10), max_tokens=2)
+    assert joined(found, Text) == "so on"
+    assert found[-1].usage.prompt == 3
+    with pytest.raises(InvalidRequest, match="vocabulary"):
+        continued((8, 10**6))
+    with pytest.raises(InvalidRequest, match="empty"):
+        continued("")
+
+
+def test_a_gap_is_filled_with_the_words_around_it() -> None:
+    assert joined(continued("def add", suffix="return sum"), Text) == "between ['add'] and ['return']"
+
+
+def test_a_single_word_is_answered_at_length() -> None:
+    assert len(joined(events("hi"), Text).split()) > 12
+    assert joined(events("repeat many"), Text) == "repeat many"
+
+
+def test_every_word_has_a_probability_and_alternatives() -> None:
+    found = events("one two three", logprobs=True, top_logprobs=3)
+    scores = [event for event in found if isinstance(event, Logprobs)]
+    assert b"".join(score.chosen.token for score in scores).decode() == joined(found, Text)
+    for score in scores:
+        assert score.top[0] == score.chosen
+        assert len({other.token for other in score.top}) == 3
+        assert sorted(score.top, key=lambda other: -other.logprob) == list(score.top)
+
+
+def test_a_prompt_is_scored_from_its_second_word_on() -> None:
+    (scored,) = [
+        event for event in continued("so it is", echo=True, logprobs=True) if isinstance(event, PromptLogprobs)
+    ]
+    assert [token.token for token in scored.tokens] == [b"so", b" it", b" is"]
+    assert [token.logprob is None for token in scored.tokens] == [True, False, False]
+
+
+def test_prompt_and_answer_share_the_context() -> None:
+    small = provider(context=8)
+    request = ChatRequest(model="s", prompt="repeat 9 so")
+    *_, finished = small.chat(request, ThreadEvent())
+    assert (finished.reason, finished.usage.completion) == ("length", 5)
+    with pytest.raises(ContextExceeded, match="8 tokens") as raised:
+        list(small.chat(ChatRequest(model="s", prompt="so " * 8), ThreadEvent()))
+    assert raised.value.param == "prompt"
+
+
+def test_equal_texts_have_equal_vectors_of_length_one() -> None:
+    found = provider().embed(["of it", (1, 7)], EmbedOptions(dimensions=8))
+    first, second = np.frombuffer(found.data, "<f4").reshape(found.rows, found.width)
+    assert found.width == 8
+    assert found.tokens == (2, 2)
+    assert np.linalg.norm(first) == pytest.approx(1)
+    assert not np.array_equal(first, second), "a word that begins a text has no space before it"

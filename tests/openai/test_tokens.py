@@ -46,6 +46,12 @@ def test_a_conversation_has_the_tokens_of_its_prompt(http: httpx.Client):
     assert http.post("/v1/chat/completions", json=body).json()["usage"]["prompt_tokens"] == count
 
 
+def test_a_provider_that_only_yields_events_may_tell_its_tokens_too(http: httpx.Client):
+    found = post(http, "/tokenize", model="scripted", prompt="of course and again", return_token_strs=True)
+    assert found["token_strs"] == ["of", " course", " and", " again"]
+    assert post(http, "/detokenize", model="scripted", tokens=found["tokens"])["content"] == "of course and again"
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [
@@ -53,7 +59,8 @@ def test_a_conversation_has_the_tokens_of_its_prompt(http: httpx.Client):
         ("/tokenize", {"prompt": "a", "content": "b"}),
         ("/detokenize", {"tokens": [999]}),
         ("/detokenize", {"tokens": "x"}),
-        ("/tokenize", {"prompt": "a", "model": "scripted"}),
+        ("/tokenize", {"prompt": "a", "model": "acme/calling"}),
+        ("/detokenize", {"tokens": [1], "model": "acme/calling"}),
     ],
     ids=str,
 )

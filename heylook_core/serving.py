@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 import msgspec
 
@@ -17,6 +17,7 @@ from heylook_core.capabilities import require, require_images
 from heylook_core.catalog import Catalog
 from heylook_core.departure import Departure
 from heylook_core.errors import Busy, EngineFailed, HeylookError, Unavailable, Unsupported
+from heylook_core.hearing import Hearing, check_speech
 from heylook_core.keep_alive import Clock
 from heylook_core.messages import ChatRequest, Tokens, Vectors
 from heylook_core.overheard import Overheard
@@ -28,6 +29,7 @@ from heylook_core.request_log import RequestLog
 from heylook_core.residency import ModelState, Residency, Resident, estimated
 from heylook_core.running import Kind, Origin, Run
 from heylook_core.settings import ModelEntry, Settings
+from heylook_core.spoken import PCM_BYTES, LiveOptions, TranscribeOptions
 from heylook_core.totals import Totals
 from heylook_core.warmup import warm_up
 from heylook_core.workers.channel import Channel
@@ -38,15 +40,18 @@ from heylook_core.workers.protocol import (
     ClearCache,
     Detokenize,
     Embed,
+    OpenSession,
     Operation,
     Render,
     Submit,
     Tokenize,
+    Transcribe,
     Turn,
 )
 from heylook_core.workers.thread import ThreadChannel
 
 if TYPE_CHECKING:
+    from heylook_core.media.audio.files import AudioFile
     from heylook_core.media.images.reader import ImageReader
 
 log = logging.getLogger(__name__)
@@ -64,6 +69,8 @@ class Health(msgspec.Struct, frozen=True):
 class Serving:
     """The one object that dialects talk to. `clock` counts the time of idle models.
 
+    `stopping` is set once new requests are refused, for what would never end by itself.
+
     Who runs the server sets `source`, which reads its configuration again, and `restart`, which starts it anew.
     """
 
@@ -80,6 +87,7 @@ class Serving:
         self.source: Source | None = None
         self.restart: Callable[[], None] | None = None
         self._draining = False
+        self.stopping = asyncio.Event()
         self._quiet = asyncio.Event()
         self._quiet.set()
 
@@ -97,6 +105,7 @@ class Serving:
     async def drain(self, seconds: float) -> bool:
         """Refuse new requests and wait for the running ones; False if some are still running after `seconds`."""
         self._draining = True
+        self.stopping.set()
         try:
             await asyncio.wait_for(self._quiet.wait(), seconds)
         except TimeoutError:
@@ -106,6 +115,7 @@ class Serving:
     async def close(self, grace: float = 10.0) -> bool:
         """Cancel what runs and unload everything; False if a worker thread could not be ended."""
         self._draining = True
+        self.stopping.set()
         for run in self.requests.running:
             run.cancel()
         if "_images" in self.__dict__:
@@ -184,6 +194,48 @@ class Serving:
         finally:
             run.close()
 
+    async def transcribe(
+        self,
+        model: str,
+        options: TranscribeOptions,
+        audio: AudioFile,
+        *,
+        request_id: str,
+        dialect: str,
+        streamed: bool = False,
+        gone: Departure | None = None,
+        keep_alive: float | None = None,
+    ) -> Hearing:
+        """Text of a sound file, as Segment events; `audio` is closed once it is not needed. Raises like `open`."""
+
+        def checked(resident: Resident, rid: int) -> Call:
+            info = _info(resident)
+            check_speech(options, info, resident.entry.id)
+            longest = info.speech.longest if info.speech is not None else self.settings.audio.max_seconds
+            audio.check(min(longest, self.settings.audio.max_seconds))
+            return Call(rid, Transcribe(options))
+
+        try:
+            run = await self._hear(model, checked, request_id, dialect, streamed, gone, keep_alive)
+        except BaseException:
+            await asyncio.to_thread(audio.close)
+            raise
+        run.play(audio)
+        return run
+
+    async def listen(
+        self, model: str, options: LiveOptions, *, request_id: str, dialect: str, gone: Departure | None = None
+    ) -> Hearing:
+        """A live session: feed it, and read Segment and SpeechStarted events until its end. Raises like `open`."""
+
+        def checked(resident: Resident, rid: int) -> Call:
+            check_speech(options.transcribe, _info(resident), resident.entry.id)
+            return Call(rid, OpenSession(options))
+
+        run = await self._hear(model, checked, request_id, dialect, True, gone, None)
+        run.byte_rate = options.sample_rate * PCM_BYTES
+        return run
+
     async def render(
         self, request: ChatRequest, *, request_id: str, dialect: str, gone: Departure | None = None
     ) -> str:
@@ -248,6 +300,22 @@ class Serving:
 
     # ------------------------------------------------------------------ inside
 
+    async def _hear(
+        self,
+        model: str,
+        checked: Callable[[Resident, int], Call],
+        request_id: str,
+        dialect: str,
+        streamed: bool,
+        gone: Departure | None,
+        keep_alive: float | None,
+    ) -> Hearing:
+        entry = self._entry(model)
+        self.plugins.notify("request_received", request_id=request_id, dialect=dialect, model=entry.id)
+        origin = Origin(request_id, dialect, "transcription", entry.id, entry.provider, streamed, time.time())
+        run = await self._start(entry, origin, 1, checked, gone, keep_alive, make=Hearing)
+        return cast(Hearing, run)
+
     async def _call(self, model: str, operation: Operation, request_id: str, dialect: str) -> Run:
         entry = self._entry(model)
         origin = Origin(request_id, dialect, "tokens", entry.id, entry.provider, False, time.time())
@@ -267,9 +335,10 @@ class Serving:
         gone: Departure | None,
         keep_alive: float | None,
         asked: ChatRequest | tuple[str | tuple[int, ...], ...] = (),
+        make: type[Run] = Run,
     ) -> Run:
         rid = next(self._rids)
-        run = Run(origin, choices, self.settings.server.keepalive, self._ended)
+        run = make(origin, choices, self.settings.server.keepalive, self._ended)
         run.images = images_in(asked) if isinstance(asked, ChatRequest) else 0
         if self.requests.wants_content:
             run.overheard = Overheard(asked)
@@ -339,6 +408,8 @@ class Serving:
         resident.runs[rid] = run
         resident.used_at = time.monotonic()
         run.submitted(lambda: resident.send(Cancel(rid)), lambda: self._release(resident, rid))
+        if isinstance(run, Hearing):
+            run.connect(rid, resident.send, _info(resident))
         resident.send(submission)
 
     def _check_queue(self, resident: Resident) -> None:

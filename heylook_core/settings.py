@@ -85,6 +85,20 @@ class ImageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     cache_bytes: NotNegative = 128 << 20
 
 
+class AudioSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What audio may be sent. `max_seconds` bounds a file, besides what its model allows; uploads go to the disk first.
+
+    Of live sessions there are at most `max_sessions` at a time, each of up to `session_seconds` of audio; one to which
+    no audio comes for `idle_seconds` is ended.
+    """
+
+    max_upload_bytes: Positive = 512 << 20
+    max_seconds: Seconds = 4 * 3600.0
+    max_sessions: Positive = 16
+    session_seconds: Seconds = 4 * 3600.0
+    idle_seconds: Seconds = 30.0
+
+
 class ModelEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One model of models.yaml. `config` belongs to the provider and is checked against its own Struct.
 
@@ -148,6 +162,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     logging: LoggingSettings = LoggingSettings()
     plugins: PluginSettings = PluginSettings()
     images: ImageSettings = ImageSettings()
+    audio: AudioSettings = AudioSettings()
     dialects: dict[str, dict[str, Any]] = {}
     models_dir: str = "~/.cache/heylook/models"
     scan: tuple[ScanSettings, ...] = ()

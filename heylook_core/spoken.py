@@ -12,6 +12,7 @@ import msgspec
 
 SAMPLE_RATE = 16_000
 SAMPLE_BYTES = 4
+PCM_BYTES = 2  # of a sample on its way to a live session
 
 Hint: TypeAlias = Literal["language", "prompt", "temperature"]
 

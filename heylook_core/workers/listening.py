@@ -9,7 +9,7 @@ import msgspec
 
 from heylook_core.messages import Event
 from heylook_core.provider import Provider
-from heylook_core.spoken import SAMPLE_BYTES, SAMPLE_RATE, Credit, LiveOptions, Segment, TranscribeOptions
+from heylook_core.spoken import PCM_BYTES, SAMPLE_BYTES, SAMPLE_RATE, Credit, LiveOptions, Segment, TranscribeOptions
 from heylook_core.workers.intake import Intake
 from heylook_core.workers.protocol import Feed
 from heylook_core.workers.turns import Turns
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from heylook_core.speech.session import News, Session
 
 AHEAD_SECONDS = 30  # of audio that may wait here for each request
-PCM_BYTES = 2
-
 Tell = Callable[[Event], None]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from heylook_core.plugins import Plugins
 
 if TYPE_CHECKING:
     from heylook_core.catalog import Catalog
+    from heylook_core.catalog.shelf import Shelf
     from heylook_core.settings import ModelEntry, Settings
 
 log = logging.getLogger(__name__)
@@ -57,6 +59,19 @@ class Invocation:
 
         try:
             return Catalog(self.settings, self.plugins, models_folder(self.configuration))
+        except ConfigError as error:
+            raise self.configuration.file.error(error.param or "", error.message) from None
+
+    def again(self) -> Invocation:
+        """The same flags and plugins; what comes from files is read anew."""
+        fresh = copy(self)
+        fresh.__dict__ = {name: value for name, value in self.__dict__.items() if name in ("flags", "plugins")}
+        return fresh
+
+    def prepared(self, catalog: Catalog) -> Shelf:
+        """What `catalog` would hold with these settings. Raises ConfigError."""
+        try:
+            return catalog.prepared(self.settings)
         except ConfigError as error:
             raise self.configuration.file.error(error.param or "", error.message) from None
 

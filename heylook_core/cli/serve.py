@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +15,8 @@ from heylook_core.errors import PluginError
 
 if TYPE_CHECKING:
     from heylook_core.catalog import Catalog
+    from heylook_core.catalog.shelf import Shelf
+    from heylook_core.settings import ModelEntry, Settings
 
 log = logging.getLogger(__name__)
 
@@ -28,34 +31,49 @@ def serve() -> int:
 def start(invocation: Invocation) -> int:
     """Check what is configured, then serve until a signal; the exit code. Raises HeylookError."""
     from heylook_core.logs import logging_to
+    from heylook_core.web.run import RESTART, start_anew
 
     with logging_to(invocation.settings.logging) as file:
         if file:
             log.info("Logging to %s", file)
-        for warning in invocation.configuration.warnings:
-            log.warning("%s", warning)
-        catalog = invocation.catalog
-        _check_entries(invocation)
-        wanted = invocation.flags.get("model_id")
-        preload = catalog.get(wanted).id if wanted else None
-
-        from heylook_core.config import environment
-        from heylook_core.sinks import attached, wanted
-        from heylook_core.web.run import run
-
-        def ready(urls: tuple[str, ...], hints: tuple[str, ...]) -> None:
-            click.echo(ready_text(urls, hints, catalog))
-
-        sinks = wanted(invocation.settings, environment().analytics, invocation.plugins)
-        with attached(sinks, invocation.plugins, invocation.configuration.file):
-            return run(invocation.settings, invocation.plugins, catalog, preload, ready)
+        code = _serve(invocation)
+    if code == RESTART:
+        start_anew()
+    return code
 
 
-def _check_entries(invocation: Invocation) -> None:
+def _serve(invocation: Invocation) -> int:
+    from heylook_core.config import environment
+    from heylook_core.sinks import attached, wanted
+    from heylook_core.web.run import run
+
+    for warning in invocation.configuration.warnings:
+        log.warning("%s", warning)
+    catalog = invocation.catalog
+    check_entries(catalog.entries(), invocation)
+    named = invocation.flags.get("model_id") or invocation.settings.default_model
+    preload = catalog.get(named).id if named else None
+
+    def ready(urls: tuple[str, ...], hints: tuple[str, ...]) -> None:
+        click.echo(ready_text(urls, hints, catalog))
+
+    def source() -> tuple[Settings, Shelf]:
+        """Everything once more, with the flags and plugins of this start."""
+        again = invocation.again()
+        shelf = again.prepared(catalog)
+        check_entries(shelf.entries.values(), again)
+        return again.settings, shelf
+
+    sinks = wanted(invocation.settings, environment().analytics, invocation.plugins)
+    with attached(sinks, invocation.plugins, invocation.configuration.file):
+        return run(invocation.settings, invocation.plugins, catalog, preload, ready, source)
+
+
+def check_entries(entries: Iterable[ModelEntry], invocation: Invocation) -> None:
     """A wrong key is an error now and not at the first request; a missing provider concerns its models only."""
     from heylook_core.config import check_entry
 
-    for entry in invocation.catalog.entries():
+    for entry in entries:
         try:
             check_entry(entry, invocation.plugins, invocation.configuration)
         except PluginError as error:

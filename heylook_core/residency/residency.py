@@ -193,36 +193,32 @@ class Residency:
 
     # ------------------------------------------------------------------ other settings
 
-    async def adopt(self, settings: Settings, entries: Mapping[str, ModelEntry]) -> tuple[list[str], list[str]]:
-        """Go on with other settings; the ids of loaded models that changed, and of those that are gone.
+    async def adopt(self, settings: Settings, entries: Mapping[str, ModelEntry]) -> list[str]:
+        """Go on with other settings; the ids of the loaded models that changed or are gone.
 
-        Both leave as soon as they are idle; a changed one is loaded anew then.
+        They leave as soon as they are idle; one that changed is loaded anew then.
         """
+        residents = list(self._residents.values())
+        for resident in residents:
+            self._judge(resident, entries.get(resident.entry.id), settings)
         self._settings, self._limited = settings, None
-        changed, removed = [], []
-        for resident in self._residents.values():
-            entry = entries.get(resident.entry.id)
-            resident.successor, resident.parting = None, ""
-            if entry is None:
-                resident.parting = "removed"
-                removed.append(resident.entry.id)
-            elif _loads_otherwise(entry, resident.entry):
-                resident.parting, resident.successor = "changed", entry
-                changed.append(entry.id)
-            else:
-                resident.keep_alive.seconds = self._stay(entry, resident)
-                resident.entry = entry
         await self._know_limits()
-        for resident in list(self._residents.values()):
+        for resident in residents:
             self._rest(resident)
-        return changed, removed
+        return [resident.entry.id for resident in residents if resident.parting]
 
-    def _stay(self, entry: ModelEntry, resident: Resident | None = None) -> float:
-        """How long an idle model stays where no request says it. What one has said holds while the entry does."""
-        if resident is not None and entry.keep_alive == resident.entry.keep_alive:
-            return resident.keep_alive.seconds
-        given = entry.keep_alive if entry.keep_alive is not None else self._settings.keep_alive
-        return seconds_of(-1.0 if given is None else given)
+    def _judge(self, resident: Resident, entry: ModelEntry | None, settings: Settings) -> None:
+        """What other settings mean for a loaded model; `entry` is None where it is gone."""
+        resident.successor, resident.parting = None, ""
+        if entry is None:
+            resident.parting = "removed"
+        elif _loads_otherwise(entry, resident.entry):
+            resident.parting, resident.successor = "changed", entry
+        else:
+            stay = stay_of(entry, settings)
+            if stay != stay_of(resident.entry, self._settings):
+                resident.keep_alive.seconds = stay
+            resident.entry = entry
 
     async def _know_limits(self) -> None:
         """Find the budget, once; every waiter shares the search, which may ask a backend."""
@@ -241,7 +237,7 @@ class Residency:
 
     def _begin(self, entry: ModelEntry) -> Resident:
         """Take the place in line at once, then load in a task that every waiter shares."""
-        resident = Resident(entry, KeepAlive(self._stay(entry), self._clock), self._on_gauges)
+        resident = Resident(entry, KeepAlive(stay_of(entry, self._settings), self._clock), self._on_gauges)
         self._residents[entry.id] = resident
         resident.loading = asyncio.get_running_loop().create_task(self._load(resident))
         resident.loading.add_done_callback(lambda task: task.cancelled() or task.exception())
@@ -464,6 +460,12 @@ class Residency:
         resident.fail_runs(_engine_lost(resident.entry.id, reason))
         if killed:
             self._forget(resident, "hung")
+
+
+def stay_of(entry: ModelEntry, settings: Settings) -> float:
+    """How many seconds an idle model stays where no request says it; infinite for ever."""
+    given = entry.keep_alive if entry.keep_alive is not None else settings.keep_alive
+    return seconds_of(-1.0 if given is None else given)
 
 
 def _loads_otherwise(one: ModelEntry, other: ModelEntry) -> bool:

@@ -36,7 +36,11 @@ class AdminCache(msgspec.Struct, frozen=True):
 
 
 class AdminModel(msgspec.Struct, frozen=True):
-    """A model that is in memory or on its way; `expires_at` is Unix time, null where it stays."""
+    """A model that is in memory or on its way; `expires_at` is Unix time, null where it stays.
+
+    `total_bytes` is what it holds now, `reserved_bytes` what the budget counts it with, as it may take that much.
+    Where the KV cache is allocated as a whole (`allocated_kv_bytes`), live KV is within that.
+    """
 
     id: str
     state: str
@@ -46,14 +50,26 @@ class AdminModel(msgspec.Struct, frozen=True):
     kept_bytes: int
     expires_at: float | None = None
     detail: str = ""
+    allocated_kv_bytes: int = 0
+    total_bytes: int = 0
+    reserved_bytes: int = 0
+    pinned: bool = False
 
 
 class AdminCaches(msgspec.Struct, frozen=True):
     caches: list[AdminCache]
 
 
+class AdminMemory(msgspec.Struct, frozen=True):
+    """`memory_budget`, and how much of it is reserved. Bytes."""
+
+    budget_bytes: int
+    reserved_bytes: int
+
+
 class AdminModels(msgspec.Struct, frozen=True):
     models: list[AdminModel]
+    memory: AdminMemory
 
 
 class AdminCleared(msgspec.Struct, frozen=True):
@@ -119,10 +135,14 @@ class AdminDialect(GuardedPages):
                 state.gauges.kept,
                 state.expires_at,
                 state.detail,
+                state.gauges.allocated,
+                state.gauges.total,
+                state.reserved,
+                state.pin,
             )
             for state in await self.serving.states()
         ]
-        return Reply(body=AdminModels(rows))
+        return Reply(body=AdminModels(rows, AdminMemory(*await self.serving.residency.budget())))
 
     @operation(
         "POST",

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 CORE: tuple[type[Dialect], ...] = (
     HealthPages,
     AdminDialect,
+    LifecyclePages,
     RequestPages,
     PerformancePages,
     CapabilityPages,

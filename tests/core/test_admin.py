@@ -53,7 +53,9 @@ def test_the_cache_tells_what_it_holds_and_can_be_cleared() -> None:
 
 def test_loaded_models_are_listed() -> None:
     with live_server(toy_settings()) as server:
-        assert call(f"{server.url}/v1/admin/models") == (200, {"models": []})
+        status, answer = call(f"{server.url}/v1/admin/models")
+        assert (status, answer["models"], answer["memory"]["reserved_bytes"]) == (200, [], 0)
+        assert answer["memory"]["budget_bytes"] > 0
         chat(server.url, "hello")
         (row,) = call(f"{server.url}/v1/admin/models")[1]["models"]
         assert (row["id"], row["state"], row["in_flight"]) == ("toy", "ready", 0)

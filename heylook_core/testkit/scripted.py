@@ -3,7 +3,8 @@
 `say some words` answers them, `repeat N some words` says them N times, `wait S` keeps silent for S seconds first,
 `fail` raises in the middle, `think some words` reasons before it answers; anything else is echoed, a single word with
 what can be told to it besides. A tool that the message names is called, its arguments filled from the message; so is
-a schema. After a tool result it tells that. A gap in a prompt is filled with the words around it.
+a schema. After a tool result it tells that. A gap in a prompt is filled with the words around it. It understands tone
+speech (`scripted_speech`).
 """
 
 from __future__ import annotations
@@ -37,12 +38,14 @@ from heylook_core.messages import (
     Usage,
     Vectors,
 )
-from heylook_core.provider import Capability, EmbedOptions, ModelInfo, ModelSpec, Provider
+from heylook_core.provider import Capability, EmbedOptions, ModelInfo, ModelSpec
 from heylook_core.testkit.filling import Filling
+from heylook_core.testkit.scripted_speech import SPEECH, ScriptedSpeech
 from heylook_core.testkit.words import Vocabulary, prompt_scored, scored, split, vectors
 
 CAPABILITIES: tuple[Capability, ...] = (
     *("chat", "completion", "embed", "tools", "schema", "logprobs", "prompt_logprobs", "reasoning", "fill_in_middle"),
+    *("transcribe", "translate"),
 )  # fmt: skip
 HELP = "is what you said: tell me to say, repeat, think, wait or fail, or name a tool, and I do that"
 DEFAULT_MAX_TOKENS = 1000
@@ -55,7 +58,7 @@ class ScriptedConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     context: int = 4096
 
 
-class ScriptedProvider(Provider):
+class ScriptedProvider(ScriptedSpeech):
     """Words for tokens. `ignore_eos` goes on with random words, drawn from the request's seed."""
 
     Config = ScriptedConfig
@@ -69,7 +72,7 @@ class ScriptedProvider(Provider):
         return None
 
     def info(self) -> ModelInfo:
-        return ModelInfo(context=self.config.context, capabilities=CAPABILITIES, rows=self.concurrency)
+        return ModelInfo(context=self.config.context, capabilities=CAPABILITIES, rows=self.concurrency, speech=SPEECH)
 
     def embed(self, inputs: Sequence[str | tuple[int, ...]], options: EmbedOptions) -> Vectors:
         return vectors([self._text(one, "input") for one in inputs], options, self.config.context)

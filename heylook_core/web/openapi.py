@@ -24,6 +24,7 @@ ABOUT = (
 )
 PARAMETER = re.compile(r"\{(\w+)(?::(\w+))?\}")
 BINARY = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
+JSON_TEXT = {"type": "string", "contentMediaType": "application/json"}
 SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "One of `server.api_keys`."},
     "key": {"type": "apiKey", "in": "header", "name": "x-api-key", "description": "The same, as another header."},
@@ -91,7 +92,7 @@ class _Writer:
                 "license": {"name": "MIT", "identifier": "MIT"},
             },
             "servers": [{"url": "/"}],
-            "tags": [{"name": _tag(one), "description": _doc(type(one))} for one in self._dialects if described(one)],
+            "tags": self._tags(),
             "paths": dict(paths),
             "components": components,
         }
@@ -99,6 +100,14 @@ class _Writer:
             components["securitySchemes"] = SCHEMES
             found["security"] = [{name: []} for name in SCHEMES]
         return found
+
+    def _tags(self) -> list[Json]:
+        """One for each title; several dialects may share it."""
+        found: dict[str, str] = {}
+        for dialect in self._dialects:
+            if described(dialect) or dialect.socket_handlers():
+                found[_tag(dialect)] = found.get(_tag(dialect)) or _doc(type(dialect))
+        return [{"name": name, "description": words} for name, words in found.items()]
 
     def _operation(self, dialect: Dialect, handler: str, operation: Operation) -> Json:
         found: Json = {
@@ -151,13 +160,14 @@ class _Writer:
         return {"required": True, "content": {"application/json": media}}
 
     def _form(self, operation: Operation) -> Json:
-        """Text fields as their Struct has them, and files; one whose name ends in `[]` may come several times."""
+        """Text fields as their Struct has them, what is not plain as JSON; a file with `[]` may come several times."""
         schema: Json = self._schemas.inline(operation.fields) if operation.fields is not None else {"type": "object"}
+        texts = {name: one if _is_plain(one) else {**JSON_TEXT, "contentSchema": one} for name, one in _fields(schema)}
         files: Json = {
             name.removesuffix("[]"): {"type": "array", "items": BINARY} if name.endswith("[]") else BINARY
             for name in operation.files
         }
-        return {**schema, "properties": {**schema.get("properties", {}), **files}}
+        return {**schema, "properties": {**texts, **files}}
 
     def _examples(self, dialect: type[Dialect], handler: str) -> Json:
         return {
@@ -285,6 +295,19 @@ def _path_parameters(path: str) -> list[Json]:
             parameter["description"] = "May contain slashes, plain or as %2F."
         found.append(parameter)
     return found
+
+
+def _fields(schema: Json) -> list[tuple[str, Json]]:
+    return list(schema.get("properties", {}).items())
+
+
+def _is_plain(schema: Json) -> bool:
+    """Whether a field of a form is the text itself, or texts: no object, and no list of objects."""
+    kinds = schema.get("type", [])
+    options = schema.get("anyOf", [])
+    if kinds == "array":
+        return _is_plain(schema["items"])
+    return "object" not in kinds and "array" not in kinds and "$ref" not in schema and all(map(_is_plain, options))
 
 
 def _tag(dialect: Dialect) -> str:

@@ -161,7 +161,7 @@ class OddDialect(Dialect):
     async def bug(self, call: Call) -> Reply:
         raise ZeroDivisionError
 
-    @operation("GET", "/odd/stream/{how}", summary="Break off")
+    @operation("GET", "/odd/stream/{how}", summary="Break off", media="text/plain")
     async def stream(self, call: Call) -> StreamReply:
         async def pieces() -> Any:
             yield b"one "

@@ -1,0 +1,31 @@
+"""A server with every API, and its description."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from heylook_core.testkit.server import LiveServer, live_server, toy_settings
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[LiveServer]:
+    with live_server(toy_settings(answer_tokens=12, context=2048)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def http(server: LiveServer) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.url, timeout=60, trust_env=False) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def document(http: httpx.Client) -> dict[str, Any]:
+    answer = http.get("/openapi.json")
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found

@@ -1,0 +1,1 @@
+"""Records of requests in a DuckDB file."""

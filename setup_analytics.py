@@ -1,0 +1,3 @@
+from heylook_core.cli import main
+
+raise SystemExit(main(["analytics", "setup"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,6 +20,11 @@ class UnknownVariable(ValueError):
 
 def is_path_key(key: str) -> bool:
     return key in PATH_KEYS or key.endswith("_path")
+
+
+def real(path: Path) -> Path:
+    """Where links lead in the end; a link in a circle stays as it is."""
+    return Path(os.path.realpath(path))
 
 
 def with_variables(text: str, variables: Mapping[str, str]) -> str:

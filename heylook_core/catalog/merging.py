@@ -13,7 +13,7 @@ from heylook_core import yamlfile
 from heylook_core.catalog.importing import Imported
 from heylook_core.catalog.writing import plain
 from heylook_core.errors import ConfigError
-from heylook_core.paths import UnknownVariable, expanded
+from heylook_core.paths import UnknownVariable, expanded, real
 from heylook_core.settings import ModelEntry
 
 
@@ -164,7 +164,7 @@ class Changes:
             path = Path(expanded(named, self._base, self._variables))
         except UnknownVariable:
             return None
-        return path.resolve() if path.is_absolute() else None
+        return real(path) if path.is_absolute() else None
 
 
 def _names(wanted: str, file: Path | None) -> Iterator[str]:

@@ -15,6 +15,7 @@ import msgspec
 from heylook_core.catalog.candidates import Candidate, Program, in_folder, in_program
 from heylook_core.catalog.recognition import Recognised, Unservable, recognise
 from heylook_core.config import Environment
+from heylook_core.paths import real
 from heylook_core.plugins import Plugins
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ def together(parts: Sequence[Found]) -> Found:
     taken: set[str] = set()
     paths: set[Path] = set()
     for model in (model for part in parts for model in part.models):
-        path = _path_of(model).resolve()
+        path = real(_path_of(model))
         if path in paths:
             continue
         paths.add(path)
@@ -84,8 +85,8 @@ class Scanner:
                 found.append((candidate, answer))
             elif isinstance(answer, Unservable):
                 skipped.append(Skipped(candidate.path, answer.reason))
-        companions = {file.resolve() for candidate, model in found for file in model.files if file != candidate.path}
-        skipped = [one for one in skipped if one.path.resolve() not in companions]
+        companions = {real(file) for candidate, model in found for file in model.files if file != candidate.path}
+        skipped = [one for one in skipped if real(one.path) not in companions]
         return Found(tuple(_named(_once(found, skipped))), tuple(skipped))
 
     def _answer(self, candidate: Candidate) -> Recognised | Unservable | None:
@@ -117,18 +118,20 @@ def _state(candidate: Candidate) -> Any:
 def _once(found: list[tuple[Candidate, Recognised]], skipped: list[Skipped]) -> list[tuple[Candidate, Recognised]]:
     """Each file once, whatever links lead to it; a further name that another program has for it is an alias."""
     kept: dict[Any, tuple[Candidate, Recognised]] = {}
-    for candidate, model in found:
-        real = candidate.path.resolve()
-        key = (real, candidate.companions, repr(candidate.config)) if candidate.name else real
+    for candidate, model in sorted(found, key=lambda one: one[0].path.is_symlink()):
+        file = real(candidate.path)
+        key = (file, candidate.companions, repr(candidate.config)) if candidate.name else file
         if key not in kept:
             kept[key] = (candidate, model)
         elif candidate.name:
             first, before = kept[key]
             entry = msgspec.structs.replace(before.entry, aliases=(*before.entry.aliases, candidate.name))
-            kept[key] = (first, msgspec.structs.replace(before, entry=entry))
+            notes = (*before.notes, *(f"as {candidate.name}: {note}" for note in candidate.notes))
+            kept[key] = (first, msgspec.structs.replace(before, entry=entry, notes=notes))
         else:
             skipped.append(Skipped(candidate.path, f"It is the same as {kept[key][0].path}."))
-    return list(kept.values())
+    order = {id(candidate): number for number, (candidate, _) in enumerate(found)}
+    return sorted(kept.values(), key=lambda one: order[id(one[0])])
 
 
 def _named(found: list[tuple[Candidate, Recognised]]) -> Iterator[Recognised]:

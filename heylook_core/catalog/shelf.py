@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from heylook_core.errors import ConfigError, ModelNotFound
+from heylook_core.paths import real
 from heylook_core.settings import ModelEntry, Settings
 
 Source: TypeAlias = Literal["models.yaml", "pulled", "scan", "plugin"]
@@ -81,4 +82,4 @@ def _file(entry: ModelEntry) -> Path | None:
     if not isinstance(named, str):
         return None
     path = Path(named).expanduser()
-    return path.resolve() if path.exists() else None
+    return real(path) if path.exists() else None

@@ -36,6 +36,7 @@ from heylook_api_openai.schema import (
     OpenAIModelList,
 )
 from heylook_api_openai.side_by_side import Open, Several, collected, gathered
+from heylook_api_openai.speech import SpeechRoutes
 from heylook_api_openai.stream import ChatChunks, chat_stream
 from heylook_api_openai.tokens import (
     OpenAIDetokenized,
@@ -47,7 +48,7 @@ from heylook_api_openai.tokens import (
     tokenized,
 )
 from heylook_api_openai.wire import new_id
-from heylook_core.dialect import Call, Dialect, Feature, Form, Reply, StreamReply, operation
+from heylook_core.dialect import Call, Feature, Form, Reply, StreamReply, operation
 from heylook_core.errors import HeylookError, MissingField
 from heylook_core.messages import ChatRequest
 from heylook_core.residency import ModelState
@@ -57,10 +58,11 @@ if TYPE_CHECKING:
     from heylook_core.serving import Serving
 
 
-class OpenAIDialect(Dialect):
+class OpenAIDialect(SpeechRoutes):
     name = "openai"
     title = "OpenAI API"
     error_body = OpenAIError
+    stream_end = "[DONE]"
     prefixes = ("/v1", "/tokenize", "/detokenize")
     default_port = 8080
 

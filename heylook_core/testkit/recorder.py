@@ -17,6 +17,7 @@ Json = dict[str, Any]
 Check = Callable[[Any], str | None]
 
 DONE = "[DONE]"
+EVENTS = "text/event-stream"
 SHOWN = 500
 
 
@@ -47,7 +48,11 @@ class Described:
         if media not in content:
             yield f"{method} {path} {status} is {media or 'of no type'}, which is none of {list(content)}"
             return
-        check = self._check(content[media].get("schema", {}))
+        schema = content[media].get("schema", {})
+        if media == EVENTS:
+            data = schema["properties"]["data"]
+            schema = data.get("anyOf", [data])[0]["contentSchema"]
+        check = self._check(schema)
         for value in _values(media, body):
             fault = check(value)
             if fault is not None:
@@ -142,7 +147,7 @@ def _pattern(path: str) -> re.Pattern[str]:
 
 def _values(media: str, body: bytes) -> Iterator[Any]:
     """What a schema describes: the JSON of the body, of each event or of each line; else the text."""
-    if media == "text/event-stream":
+    if media == EVENTS:
         for line in body.decode().split("\n"):
             data = line.removeprefix("data:").strip()
             if line.startswith("data:") and data != DONE:

@@ -197,11 +197,17 @@ class _Writer:
         return self._answer(_phrase(operation.status), content)
 
     def _piece(self, dialect: Dialect, operation: Operation) -> Json:
-        unit = "line" if "ndjson" in operation.chunk_media else "event's `data`"
+        """What a stream consists of: lines of JSON, or events whose `data` is JSON, as OpenAPI 3.2 has them."""
         failure = [dialect.error_body] if dialect.error_body is not None else []
-        pieces = [*_options(operation.chunk), *failure]
-        schema = {"anyOf": [self._schemas.of(piece) for piece in pieces]}
-        return schema | {"description": f"Each {unit} of the stream; the error is the last one of a stream that fails."}
+        options = [self._schemas.of(piece) for piece in (*_options(operation.chunk), *failure)]
+        schema: Json = {"anyOf": options, "description": "The error is the last one of a stream that fails."}
+        if "ndjson" in operation.chunk_media:
+            return schema
+        data: Json = {**JSON_TEXT, "contentSchema": schema}
+        if dialect.stream_end:
+            data = {"anyOf": [data, {"type": "string", "enum": [dialect.stream_end]}]}
+        properties = {"event": {"type": "string"}, "data": data}
+        return {"type": "object", "properties": properties, "required": ["data"], "description": "Each event."}
 
     def _any_of(self, type_: Any, media: str = "application/json") -> Json:
         """The schema; msgspec cannot tell Structs without a tag apart, so unions of them are taken apart here."""

@@ -50,6 +50,8 @@ def _serve(invocation: Invocation) -> int:
     for warning in invocation.configuration.warnings:
         log.warning("%s", warning)
     catalog = invocation.catalog
+    if invocation.configuration.file.path is None:
+        log.info("%s", _without_file(catalog))
     check_entries(catalog.entries(), invocation)
     named = invocation.flags.get("model_id") or invocation.settings.default_model
     preload = catalog.get(named).id if named else None
@@ -70,14 +72,28 @@ def _serve(invocation: Invocation) -> int:
 
 
 def check_entries(entries: Iterable[ModelEntry], invocation: Invocation) -> None:
-    """A wrong key is an error now and not at the first request; a missing provider concerns its models only."""
+    """A wrong key is an error now and not at the first request; a missing provider concerns its models only.
+
+    Keys without effect are told.
+    """
     from heylook_core.config import check_entry
 
     for entry in entries:
         try:
-            check_entry(entry, invocation.plugins, invocation.configuration)
+            config = check_entry(entry, invocation.plugins, invocation.configuration)
         except PluginError as error:
             log.warning("The model '%s' cannot be used: %s", entry.id, error)
+            continue
+        for notice in getattr(config, "notices", list)():
+            log.warning("The model '%s': %s", entry.id, notice)
+
+
+def _without_file(catalog: Catalog) -> str:
+    """What is served where nobody has configured anything."""
+    brought = [entry.id for entry in catalog.entries() if catalog.source(entry.id) == "plugin"]
+    served = f"serving what plugins bring along ({', '.join(brought)})" if brought else "no plugin brings a model along"
+    places = "--config, HEYLOOK_CONFIG, models.yaml here, ~/.config/heylook/models.yaml"
+    return f"No models.yaml was found ({places}); {served}. `heylookllm import` makes one."
 
 
 def ready_text(urls: tuple[str, ...], hints: tuple[str, ...], catalog: Catalog) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
-from heylook_core.errors import Unsupported
+from heylook_core.errors import ConfigError, InvalidRequest, Unsupported
 from heylook_core.settings import Settings
 
 if TYPE_CHECKING:
@@ -49,10 +49,13 @@ class Reloaded(msgspec.Struct, frozen=True):
 
 
 async def reload(serving: Serving, source: Source | None) -> Reloaded:
-    """Read models.yaml again. Raises ConfigError, and nothing has changed then."""
+    """Read models.yaml again. Raises InvalidRequest with its mistake, and nothing has changed then."""
     if source is None:
         raise Unsupported("This server was started without a configuration that could be read again.")
-    settings, shelf = await asyncio.to_thread(source)
+    try:
+        settings, shelf = await asyncio.to_thread(source)
+    except ConfigError as error:
+        raise InvalidRequest(f"Nothing has changed, because of a mistake: {error.message}") from error
     before = serving.settings
     fixed = [name for name in before.__struct_fields__ if name not in LIVE]
     needed = [path for name in fixed for path in differing(getattr(before, name), getattr(settings, name), name)]

@@ -29,7 +29,7 @@ from heylook_core.request_log import RequestLog
 from heylook_core.residency import ModelState, Residency, Resident, estimated
 from heylook_core.running import Kind, Origin, Run
 from heylook_core.settings import ModelEntry, Settings
-from heylook_core.spoken import PCM_BYTES, LiveOptions, TranscribeOptions
+from heylook_core.spoken import PCM_BYTES, LiveOptions, SpeechInfo, TranscribeOptions
 from heylook_core.totals import Totals
 from heylook_core.warmup import warm_up
 from heylook_core.workers.channel import Channel
@@ -205,14 +205,19 @@ class Serving:
         streamed: bool = False,
         gone: Departure | None = None,
         keep_alive: float | None = None,
+        check: Callable[[SpeechInfo], None] = lambda speech: None,
     ) -> Hearing:
-        """Text of a sound file, as Segment events; `audio` is closed once it is not needed. Raises like `open`."""
+        """Text of a sound file, as Segment events; `audio` is closed once it is not needed. Raises like `open`.
+
+        `check` may refuse the request by what the loaded model can do.
+        """
 
         def checked(resident: Resident, rid: int) -> Call:
             info = _info(resident)
             check_speech(options, info, resident.entry.id)
-            longest = info.speech.longest if info.speech is not None else self.settings.audio.max_seconds
-            audio.check(min(longest, self.settings.audio.max_seconds))
+            speech = info.speech or SpeechInfo()
+            check(speech)
+            audio.check(min(speech.longest, self.settings.audio.max_seconds))
             return Call(rid, Transcribe(options))
 
         try:
@@ -280,7 +285,7 @@ class Serving:
         return await self.residency.dismiss(self._entry(model).id)
 
     async def reload(self) -> Reloaded:
-        """Read the configuration again: all of it, or nothing where it has a mistake. Raises ConfigError."""
+        """Read the configuration again: all of it, or nothing where it has a mistake. Raises InvalidRequest."""
         return await reload(self, self.source)
 
     async def states(self) -> list[ModelState]:
@@ -406,7 +411,7 @@ class Serving:
 
     def _hand_over(self, resident: Resident, rid: int, run: Run, submission: Submit | Call) -> None:
         resident.runs[rid] = run
-        resident.used_at = time.monotonic()
+        resident.touch()
         run.submitted(lambda: resident.send(Cancel(rid)), lambda: self._release(resident, rid))
         if isinstance(run, Hearing):
             run.connect(rid, resident.send, _info(resident))

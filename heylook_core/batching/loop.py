@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from itertools import count
 
 from heylook_core.batching.choice import Choice
-from heylook_core.batching.pace import PrefillPace
+from heylook_core.batching.leaders import Leader, find_leader
+from heylook_core.batching.pace import SHORT_PROMPT, PrefillPace
 from heylook_core.errors import HeylookError, InvalidRequest
 from heylook_core.messages import Event, Failed, Finished, FinishReason, Progress, Timings, Usage, Vectors
 from heylook_core.prefix.cache import Hit, PrefixCache
@@ -192,6 +193,9 @@ class TurnLoop:
             for choice in candidates:
                 if len(rows) >= engine.rows:
                     break
+                leader = self._leader(choice, rows)
+                if leader is not None and not leader.ready:
+                    continue
                 if self._fits(engine, rows, choice):
                     self._insert(engine, rows, choice)
                 elif not self._waits(engine, choice):
@@ -201,6 +205,19 @@ class TurnLoop:
                 elif rows:
                     break
         self._stalled = self._wanted > 0 and not any(self._live.values())
+
+    def _leader(self, choice: Choice, rows: dict[int, Choice]) -> Leader | None:
+        """A running row to wait for, or to take over from, because both begin alike."""
+        if not rows or self.cache.budget <= 0:
+            return None
+        return find_leader(choice, rows.values(), self.cache.likely(choice.ids), self.model.info.trims)
+
+    def _take_over(self, choice: Choice, rows: dict[int, Choice]) -> None:
+        """Keep what a running row has read, so that `choice` finds it."""
+        leader = self._leader(choice, rows)
+        snapshot = choice.engine.snapshot(leader.choice.sid) if leader is not None else None
+        if snapshot is not None:
+            self.cache.keep(snapshot)
 
     def _priority(self, choice: Choice) -> float:
         """Shortest remaining prefill first; each second of waiting is worth a second of prefill."""
@@ -227,7 +244,8 @@ class TurnLoop:
 
     def _insert(self, engine: Engine, rows: dict[int, Choice], choice: Choice) -> None:
         self._waiting.remove(choice)
-        hit = self.cache.find(choice.prepared.tokens)
+        self._take_over(choice, rows)
+        hit = self.cache.find(choice.ids)
         task = choice.task(choice.index)
         task.prefix, task.cut = hit.snapshot, hit.n
         task.marks = tuple(mark for mark in task.marks if mark > hit.n)
@@ -255,7 +273,7 @@ class TurnLoop:
         pace = self._paces[engine]
         started = self._clock()
         before = {sid: choice.prefilled or choice.cached for sid, choice in rows.items() if not choice.decoding}
-        remaining = [rows[sid].remaining for sid in before]
+        remaining = [rows[sid].remaining for sid in before if rows[sid].to_read <= SHORT_PROMPT]
         try:
             outs = engine.step(Budget(pace.budget(decoding, remaining)))
         except Exception as error:

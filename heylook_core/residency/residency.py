@@ -16,7 +16,7 @@ from heylook_core.plugins import Plugins
 from heylook_core.provider import Estimate, ModelSpec
 from heylook_core.quantities import seconds_of, size
 from heylook_core.residency.failures import Failures
-from heylook_core.residency.resident import ModelState, Resident, state_of
+from heylook_core.residency.resident import ModelState, Resident, now, state_of
 from heylook_core.residency.room import Limits, Room
 from heylook_core.residency_events import Decision, ResidencyEvent, ResidencyLog
 from heylook_core.settings import ModelEntry, Settings
@@ -82,7 +82,7 @@ class Residency:
         except BaseException:
             self.release(resident)
             raise
-        resident.used_at = time.monotonic()
+        resident.touch()
         return resident
 
     async def _present(self, entry: ModelEntry) -> Resident:
@@ -117,7 +117,7 @@ class Residency:
     def release(self, resident: Resident) -> None:
         """One request is over."""
         resident.holds -= 1
-        resident.used_at = time.monotonic()
+        resident.touch()
         resident.keep_alive.restart()
         self._rest(resident)
 
@@ -244,10 +244,10 @@ class Residency:
         return resident
 
     async def _load(self, resident: Resident) -> None:
-        entry, began = resident.entry, time.monotonic()
+        entry, began = resident.entry, now()
         try:
             await self._place(resident)
-            waited = time.monotonic() - began
+            waited = now() - began
         except asyncio.CancelledError:
             self._forget(resident, "requested")
             raise
@@ -321,7 +321,7 @@ class Residency:
     def _loaded(self, resident: Resident, ready: Ready) -> None:
         entry = resident.entry
         resident.info, resident.state, resident.loading = ready.info, "ready", None
-        resident.heard_at = resident.used_at = resident.since = time.monotonic()
+        resident.heard_at = resident.used_at = resident.since = now()
         resident.keep_alive.restart()
         self._failures.forget(entry.id)
         resident.take_gauges(ready.gauges)
@@ -369,7 +369,7 @@ class Residency:
         if not ended and not self._closing:
             self._stuck(resident)
             return False
-        held, lived = resident.gauges.total, time.monotonic() - resident.since
+        held, lived = resident.gauges.total, now() - resident.since
         self._tell(decision, resident, reason, nbytes=held if ended else 0, seconds=lived)
         self._forget(resident, short)
         if short == "changed" and resident.successor is not None and not self._closing:
@@ -404,7 +404,7 @@ class Residency:
         """The worker died by itself: its requests fail, the next one loads it anew."""
         resident.fail_runs(_engine_lost(resident.entry.id, reason))
         if self._residents.get(resident.entry.id) is resident:
-            lived = time.monotonic() - resident.since
+            lived = now() - resident.since
             self._tell(
                 "lost", resident, f"{reason[0].upper()}{reason[1:]}.", nbytes=resident.gauges.total, seconds=lived
             )
@@ -444,16 +444,16 @@ class Residency:
         return [self._part(found) for found in list(self._residents.values()) if found.due]
 
     def _find_hangs(self, limit: float) -> None:
-        now = time.monotonic()
+        moment = now()
         for found in list(self._residents.values()):
-            if found.state == "ready" and found.runs and now - max(found.heard_at, found.used_at) > limit:
+            if found.state == "ready" and found.runs and moment - max(found.heard_at, found.used_at) > limit:
                 self._hang(found, limit)
 
     def _hang(self, resident: Resident, limit: float) -> None:
         """A child is killed and forgotten; a thread cannot be, so its model stays unusable and health is red."""
         reason = f"its worker gave no sign of life for {limit:.0f} s"
         killed = resident.channel is not None and resident.channel.kill()
-        lived = time.monotonic() - resident.since
+        lived = now() - resident.since
         freed = resident.gauges.total if killed else 0
         self._tell("hung", resident, f"I{reason[1:]}.", nbytes=freed, seconds=lived)
         resident.state = "hung"

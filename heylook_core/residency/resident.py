@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import Literal, TypeAlias
 
@@ -17,6 +16,12 @@ from heylook_core.running import Run
 from heylook_core.settings import ModelEntry
 from heylook_core.workers.channel import Channel
 from heylook_core.workers.protocol import Gauges, Lease, SetLease, ToWorker, Turn
+
+
+def now() -> float:
+    """Seconds by the event loop's clock."""
+    return asyncio.get_running_loop().time()
+
 
 State: TypeAlias = Literal["loading", "ready", "leaving", "hung"]
 
@@ -44,9 +49,9 @@ class Resident:
         self.lease = Lease(kv=0, kept=0)
         self._bound = self.lease
         self.wants_since: float | None = None
-        self.since = time.monotonic()
-        self.used_at = time.monotonic()
-        self.heard_at = time.monotonic()
+        self.since = now()
+        self.used_at = now()
+        self.heard_at = now()
         self.loading: asyncio.Task[None] | None = None
         self.leaving: asyncio.Task[bool] | None = None
         self.parting = ""
@@ -74,13 +79,17 @@ class Resident:
         return self.idle and not self.entry.pin and self.keep_alive.expired
 
     def on_turn(self, turn: Turn) -> None:
-        self.heard_at = time.monotonic()
+        self.heard_at = now()
         if turn.gauges is not None:
             self.take_gauges(turn.gauges)
         for rid, events in turn.items:
             run = self.runs.get(rid)
             if run is not None:
                 run.deliver(events)
+
+    def touch(self) -> None:
+        """It was used just now."""
+        self.used_at = now()
 
     async def next_gauges(self) -> None:
         """Wait for the next frame with gauges."""
@@ -104,7 +113,7 @@ class Resident:
         if not gauges.wanted:
             self.wants_since = None
         elif self.wants_since is None:
-            self.wants_since = time.monotonic()
+            self.wants_since = now()
         self._gauged.set()
         self._on_gauges(self, before)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
@@ -11,7 +10,7 @@ import msgspec
 
 from heylook_core.errors import OutOfMemory, Unavailable
 from heylook_core.quantities import size
-from heylook_core.residency.resident import Resident
+from heylook_core.residency.resident import Resident, now
 from heylook_core.residency.shares import Goal, goals
 from heylook_core.residency_events import Decision
 from heylook_core.workers.protocol import Lease
@@ -227,15 +226,25 @@ class Room:
     async def _evict_one(self, wishing: Resident | None) -> None:
         if wishing is None:
             await self._evict_idle("because the loaded models take more than memory_budget")
-        elif not wishing.idle:
-            await self._evict_idle(f"for a long request to {wishing.entry.id}", wishing)
+        elif not wishing.idle and not await self._evict_idle(f"for a long request to {wishing.entry.id}", wishing):
+            self._deny_last(wishing)
+
+    def _deny_last(self, wishing: Resident) -> None:
+        """Nobody is idle. Where another model does nothing but wait for memory too, the two would wait for ever."""
+        others = [found for found in self.others(wishing) if found.wants_since is not None and not found.gauges.live]
+        if others:
+            self._deny(max(others, key=lambda found: found.wants_since or 0.0))
 
     def deny(self, seconds: float) -> None:
-        """Refuse wishes that could not be granted for so long: a request that waits for them fails and says why."""
-        now = time.monotonic()
+        """Refuse wishes that could not be granted for so long."""
+        moment = now()
         for found in self.others():
-            if found.wants_since is not None and now - found.wants_since > seconds and found.state == "ready":
-                found.let(msgspec.structs.replace(found.lease, most=0))
+            if found.wants_since is not None and moment - found.wants_since > seconds and found.state == "ready":
+                self._deny(found)
+
+    def _deny(self, found: Resident) -> None:
+        """The request that waits for a larger lease fails and says why."""
+        found.let(msgspec.structs.replace(found.lease, most=0))
 
     def close(self) -> None:
         if self._easing is not None:

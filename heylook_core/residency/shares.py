@@ -41,10 +41,12 @@ def goals(budget: int, shares: Sequence[Share], most_kept: int) -> list[Goal]:
     without a KV cache have no part.
     """
     spare = max(budget - sum(share.least for share in shares), 0)
-    wishes = [max(share.wanted - share.floor, 0) for share in shares]
-    granted = [wish if wish <= spare else 0 for wish in wishes]
-    parts = sum(share.cache != "none" for share in shares)
-    part = max(spare - sum(granted), 0) // max(parts, 1)
+    granted = []
+    for share in shares:
+        wish = max(share.wanted - share.floor, 0) if share.cache == "grows" else 0
+        granted.append(wish if wish <= spare else 0)
+        spare -= granted[-1]
+    part = spare // max(sum(share.cache != "none" for share in shares), 1)
     return [_goal(share, more, part, most_kept) for share, more in zip(shares, granted, strict=True)]
 
 

@@ -16,10 +16,13 @@ from heylook_core.messages import ChatRequest, Message, Part, TextPart, Tool
 
 def chat_request(body: OllamaChatRequest, model: str, options: OllamaOptions, *, may_truncate: bool) -> ChatRequest:
     """Raises InvalidRequest or Unsupported, naming the field, for what cannot be honoured."""
+    messages = conversation(body.messages or ())
+    last = messages[-1] if messages else None
     return msgspec.structs.replace(
         common_fields(body, options, may_truncate),
         model=model,
-        messages=conversation(body.messages or ()),
+        messages=messages,
+        continues=last is not None and last.role == "assistant" and not last.tool_calls,
         tools=tuple(_tool(tool, at) for at, tool in enumerate(body.tools or ())),
     )
 

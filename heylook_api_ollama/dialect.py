@@ -14,6 +14,7 @@ from heylook_api_ollama.chat import chat_request, generate_request
 from heylook_api_ollama.config import config_of
 from heylook_api_ollama.embed import inputs_of, rows_of
 from heylook_api_ollama.errors import JSON, error_line, error_reply
+from heylook_api_ollama.features import features
 from heylook_api_ollama.fitting import Fitting
 from heylook_api_ollama.management import ManagementRoutes
 from heylook_api_ollama.models import Described, Shelf, running
@@ -39,7 +40,7 @@ from heylook_api_ollama.schema import (
 )
 from heylook_api_ollama.stream import CHAT, GENERATE, NDJSON, Lines, Shape, ndjson
 from heylook_api_ollama.times import keep_alive_seconds, nanoseconds, now
-from heylook_core.dialect import Call, Reply, StreamReply, operation
+from heylook_core.dialect import Call, Feature, Reply, StreamReply, operation
 from heylook_core.errors import HeylookError
 from heylook_core.messages import ChatRequest, ImagePart, Vectors
 from heylook_core.provider import EmbedOptions
@@ -86,6 +87,9 @@ class OllamaDialect(ManagementRoutes):
 
     def error(self, error: HeylookError) -> Reply:
         return error_reply(error)
+
+    def features(self) -> list[Feature]:
+        return features()
 
     def ready_line(self, url: str, model: str) -> str:
         return f'curl {url}/api/generate -d \'{{"model": "{model}", "prompt": "Hello"}}\''
@@ -237,11 +241,14 @@ class OllamaDialect(ManagementRoutes):
         keep_alive = keep_alive_seconds(body.keep_alive)
         dimensions = int(body.dimensions or 0)
         how = EmbedOptions(dimensions=dimensions if dimensions > 0 else None, truncate=body.truncate is not False)
+        await self.serving.load(entry.id, keep_alive)
+        loaded = time.monotonic()
         vectors = await self._vectors(call, entry, inputs, how, keep_alive)
         answer = OllamaEmbedAnswer(
             model=body.model or "",
             embeddings=rows_of(vectors),
             total_duration=nanoseconds(time.monotonic() - started),
+            load_duration=nanoseconds(loaded - started),
             prompt_eval_count=sum(vectors.tokens),
         )
         return _json(answer, Fitting(body.model or "", options).headers(None))

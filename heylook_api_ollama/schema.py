@@ -190,6 +190,7 @@ class OllamaEmbedAnswer(msgspec.Struct, omit_defaults=True, kw_only=True):
     model: str
     embeddings: list[list[float]]
     total_duration: int = 0
+    load_duration: int = 0
     prompt_eval_count: int = 0
 
 

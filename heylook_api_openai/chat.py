@@ -63,6 +63,7 @@ def chat_request(body: OpenAIChatRequest, model: str) -> ChatRequest:
         format=format_of(body),
         thinking=_thinking(body),
         template_args=_template_args(body),
+        continues=_continues(body),
         images=image_options(body),
         stream=bool(body.stream),
     )
@@ -109,6 +110,14 @@ def stops_of(stop: str | list[str] | None) -> tuple[str, ...]:
     """An empty stop string would never match and is left out."""
     stops = [stop] if isinstance(stop, str) else stop or ()
     return tuple(text for text in stops if text)
+
+
+def _continues(body: OpenAIChatRequest) -> bool:
+    last = body.messages[-1]
+    if body.continue_final_message and (last.role != "assistant" or last.tool_calls):
+        message = "`continue_final_message` needs a last message of the assistant, without tool calls."
+        raise InvalidRequest(message, param="continue_final_message")
+    return bool(body.continue_final_message)
 
 
 def _top_logprobs(body: OpenAIChatRequest) -> int:

@@ -200,6 +200,7 @@ class OpenAIChatRequest(OpenAIGenerationRequest, kw_only=True):
     response_format: OpenAIFormat | None = None
     reasoning_effort: str | None = None
     chat_template_kwargs: dict[str, Any] | None = None
+    continue_final_message: bool | None = None
 
     grammar: str | None = None
     structured_outputs: OpenAIStructuredOutputs | None = None

@@ -12,7 +12,7 @@ from heylook_core.settings import ModelEntry
 TAG = "demo"
 
 
-CONTEXT_KEYS = {"toy": "context", "mlx": "context", "gguf": "n_ctx"}
+CONTEXT_KEYS = {"toy": "context", "scripted": "context", "mlx": "context", "gguf": "n_ctx"}
 
 
 def with_context(entry: ModelEntry, tokens: int) -> ModelEntry:

@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from itertools import cycle, islice
 from threading import Event as ThreadEvent
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -43,6 +44,9 @@ from heylook_core.testkit.filling import Filling
 from heylook_core.testkit.scripted_speech import SPEECH, ScriptedSpeech
 from heylook_core.testkit.words import Vocabulary, prompt_scored, scored, split, vectors
 
+if TYPE_CHECKING:
+    from heylook_core.catalog.facts import ModelFacts
+
 CAPABILITIES: tuple[Capability, ...] = (
     *("chat", "completion", "embed", "tools", "schema", "logprobs", "prompt_logprobs", "reasoning", "fill_in_middle"),
     *("transcribe", "translate"),
@@ -67,6 +71,10 @@ class ScriptedProvider(ScriptedSpeech):
     def __init__(self, spec: ModelSpec, config: ScriptedConfig) -> None:
         super().__init__(spec, config)
         self._vocabulary = Vocabulary()
+
+    @classmethod
+    def expects(cls, config: ScriptedConfig, facts: ModelFacts) -> tuple[Capability, ...]:
+        return CAPABILITIES
 
     def load(self) -> None:
         return None
@@ -181,6 +189,8 @@ def words(said: str, request: ChatRequest) -> Iterator[str]:
     """The words of the answer, one by one."""
     if request.messages and request.messages[-1].role == "tool":
         yield from f"The result is {said}".split()
+    elif request.continues:
+        yield from f"goes on from {said.split()[-1:]}".split()
     elif request.suffix is not None:
         yield from f"between {said.split()[-1:]} and {request.suffix.split()[:1]}".split()
     elif request.format is not None:

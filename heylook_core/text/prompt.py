@@ -150,10 +150,24 @@ class Preparation:
         if self._template is None:
             message = "This model has no chat template: send a raw prompt, or set a template in models.yaml."
             raise InvalidRequest(message, param="messages")
+        if request.continues and generation and request.messages[-1].role == "assistant":
+            return self._begun_answer(request)
         tools = () if request.tool_choice.mode == "none" else request.tools
         marker = self._vision.marker if self._vision is not None else None
         messages = request.messages if marker is None else marked(request.messages, marker)
         return self._template.render(messages, tools, generation=generation, variables=template_variables(request))
+
+    def _begun_answer(self, request: ChatRequest) -> str:
+        """The prompt up to the end of the last message, which the answer goes on from, past its reasoning."""
+        if self._formats.harmony:
+            raise Unsupported("An answer that has begun cannot be continued in this model's format.", param="messages")
+        *before, last = request.messages
+        asked = self.render(msgspec.structs.replace(request, messages=tuple(before), continues=False))
+        format = self._formats.reasoning
+        if format is None or not (last.reasoning or format.inside(asked)):
+            return asked + last.text
+        opened = "" if format.inside(asked) else format.open
+        return f"{asked}{opened}{last.reasoning or ''}{format.close}{last.text}"
 
     def _known_tokens(self, prompt: Sequence[int]) -> list[int]:
         size = self._info.vocabulary

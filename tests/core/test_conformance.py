@@ -39,6 +39,17 @@ def test_every_provider_and_every_feature_is_tried(cells: list[Cell]):
     assert len({tuple(tried) for tried in by_provider.values()}) == 1, "providers were asked for different things"
 
 
+def test_both_apis_are_tried(cells: list[Cell]):
+    tried = {dialect: {cell.feature for cell in cells if cell.dialect == dialect} for dialect in ("openai", "ollama")}
+    assert len(tried["openai"]) > 30
+    assert len(tried["ollama"]) > 20
+
+
+def test_the_scripted_provider_has_all_but_eyes_and_ears(cells: list[Cell]):
+    refused = {cell.feature for cell in cells if cell.provider == "scripted" and cell.state == "refused"}
+    assert refused <= {"images", "audio"}
+
+
 def test_the_command_prints_the_matrix():
     command = [str(Path(sys.executable).with_name("heylookllm")), "conformance", "--json", "scripted"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100)

@@ -332,3 +332,34 @@ def test_an_integer_without_limits_cannot_go_on_for_ever() -> None:
     assert found["list"]["items"]["anyOf"][0]["maximum"] == LARGEST_INTEGER
     assert found["one"] == {"type": "integer", "enum": [1, 2]}
     assert "minimum" not in schema["properties"]["n"]
+
+
+@pytest.mark.parametrize(
+    ("schema", "closed"),
+    [
+        ({"properties": {"a": {}}}, True),
+        ({"properties": {"a": {}}, "required": ["a"]}, True),
+        ({"properties": {"a": {}}, "required": ["b"]}, False),
+        ({"properties": {"a": {}}, "additionalProperties": True}, False),
+        ({"properties": {"a": {}}, "patternProperties": {"b": {}}}, False),
+        ({"properties": {"a": {}}, "anyOf": [{"properties": {"b": {}}}]}, False),
+        ({"properties": {}}, False),
+        ({"type": "object"}, False),
+    ],
+)
+def test_an_object_has_the_properties_that_it_names_unless_it_speaks_of_others(
+    schema: dict[str, Any], closed: bool
+) -> None:
+    from heylook_core.text.tools.format import bounded
+
+    assert (bounded(schema).get("additionalProperties") is False) is closed
+    assert (bounded({"items": schema})["items"].get("additionalProperties") is False) is closed
+    merged = bounded({"allOf": [schema, {"properties": {"c": {}}}]})
+    assert merged["allOf"][0].get("additionalProperties") is not False
+
+
+def test_properties_that_nobody_named_are_not_written() -> None:
+    open_ended = {"type": "object", "properties": {"a": {"type": "boolean"}}, "required": ["a"]}
+    for seed in range(6):
+        (events,) = answers(ask(str(seed), 1.0, seed=seed, format=Format("schema", open_ended)))
+        assert json.loads(text_of(events)).keys() == {"a"}

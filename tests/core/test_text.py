@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heylook_core.errors import ContextExceeded, InvalidRequest
+from heylook_core.errors import ContextExceeded, InvalidRequest, Unsupported
 from heylook_core.messages import ChatRequest, Logprobs, Message, Sampling, Text, TextPart, Thinking, Tool, ToolCall
 from heylook_core.provider import ModelInfo, Token, TokenConfig
 from heylook_core.testkit.toy import EOS, TEMPLATE, ToyCodec
@@ -210,3 +211,28 @@ def test_a_model_without_a_template_takes_raw_prompts_only() -> None:
     with pytest.raises(InvalidRequest, match="no chat template"):
         prepare(ChatRequest(model="m", messages=user("x")), template=None)
     assert prepare(ChatRequest(model="m", prompt="x"), template=None).tokens == [ord("x")]
+
+
+def begun(text: str, reasoning: str | None = None, **fields: Any) -> ChatRequest:
+    last = Message("assistant", (TextPart(text),), reasoning=reasoning)
+    return ChatRequest(model="m", messages=(*user("hi"), last), continues=True, **fields)
+
+
+@pytest.mark.parametrize(
+    ("asked", "end"),
+    [
+        (begun("It is"), "hi<|end|>\n<|start|>assistant\nIt is"),
+        (begun("It is", reasoning="So."), "<|start|>assistant\n<think>So.</think>It is"),
+        (begun("It is", thinking=Thinking(enabled=True)), "<|start|>assistant\n<think></think>It is"),
+    ],
+)
+def test_an_answer_that_has_begun_is_the_end_of_the_prompt(asked: ChatRequest, end: str) -> None:
+    info = ModelInfo(context=512, template=TEMPLATE)
+    assert Preparation(info, ToyCodec(), TokenConfig()).prompt_text(asked).endswith(end)
+
+
+def test_a_format_whose_answers_have_headers_cannot_be_continued() -> None:
+    config = TokenConfig(reasoning_format="harmony")
+    preparation = Preparation(ModelInfo(context=512, template=TEMPLATE), ToyCodec(), config)
+    with pytest.raises(Unsupported, match="cannot be continued"):
+        preparation.prompt_text(begun("It is"))

@@ -49,6 +49,15 @@ def refused(http: httpx.Client, model: str = "caller", **fields: Any) -> str:
     return str(answer.json()["error"])
 
 
+def test_a_last_message_of_the_assistant_is_gone_on_from(http: httpx.Client):
+    asked = {"role": "user", "content": "show"}
+    begun = {"role": "assistant", "content": "show is"}
+    assert seen(http, messages=[asked, begun])["continues"] is True
+    assert seen(http, messages=[begun, asked])["continues"] is False
+    rendered = http.post("/api/chat", json={"model": "toy", "messages": [asked, begun], "_debug_render_only": True})
+    assert rendered.json()["_debug_info"]["rendered_template"].endswith("<|start|>assistant\nshow is")
+
+
 # ------------------------------------------------------------------ options
 
 

@@ -215,7 +215,8 @@ def test_no_blob_is_there(http: httpx.Client):
 
 def test_embeddings_are_normalised_rows_of_floats(http: httpx.Client):
     answer = http.post("/api/embed", json={"model": "toy", "input": ["a", "bc", "a"]}).json()
-    assert answer.keys() == {"model", "embeddings", "total_duration", "prompt_eval_count"}
+    assert answer.keys() == {"model", "embeddings", "total_duration", "load_duration", "prompt_eval_count"}
+    assert 0 < answer["load_duration"] < answer["total_duration"]
     one, two, three = answer["embeddings"]
     assert one == three != two
     assert sum(value * value for value in one) == pytest.approx(1, abs=1e-5)

@@ -138,3 +138,13 @@ def test_every_route_of_the_models_is_there(client: openai.OpenAI, http: httpx.C
             *("provider", "description", "capabilities", "context_length", "loaded"),
         }
         assert (model["id"], model["object"], model["provider"]) == ("acme/calling", "model", "calling")
+
+
+def test_a_message_that_has_begun_is_gone_on_from(http: httpx.Client):
+    asked, begun = {"role": "user", "content": "say so"}, {"role": "assistant", "content": "it is"}
+    body = {"model": "scripted", "messages": [asked, begun], "continue_final_message": True}
+    answer = http.post("/v1/chat/completions", json=body)
+    assert answer.json()["choices"][0]["message"]["content"] == "goes on from ['is']"
+    refused = http.post("/v1/chat/completions", json=body | {"messages": [begun, asked]})
+    assert refused.status_code == 400
+    assert refused.json()["error"]["param"] == "continue_final_message"

@@ -11,6 +11,7 @@ The sink is found by its entry point and made with its default configuration, as
 from __future__ import annotations
 
 import threading
+import time
 from abc import abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,7 +25,7 @@ from heylook_core.sinks import attached
 
 PLAIN = RequestRecord(
     request_id="r-0",
-    at=1_700_000_000.25,
+    at=int(time.time()) + 0.25,  # of now: a sink may drop what is old
     dialect="openai",
     kind="chat",
     model="toy",

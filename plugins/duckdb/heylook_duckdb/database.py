@@ -31,6 +31,22 @@ CLOSED: dict[str, Any] = {
 }
 
 
+def is_busy(error: BaseException) -> bool:
+    """Somebody has the file for a moment: another process, or another connection of this one."""
+    import duckdb
+
+    if isinstance(error, duckdb.ConnectionException | duckdb.ResourceInUseException):
+        return True
+    return isinstance(error, duckdb.IOException) and "lock" in str(error).lower()
+
+
+def is_passing(error: BaseException) -> bool:
+    """The file cannot be used now, and perhaps later: it is busy, or the disk is full or gone."""
+    import duckdb
+
+    return is_busy(error) or isinstance(error, duckdb.IOException | duckdb.TransactionException | OSError)
+
+
 def check(path: Path) -> None:
     """Raises ConfigError for a file that is something else."""
     if path.is_dir():
@@ -103,8 +119,8 @@ def _still(path: Path) -> Iterator[None]:
     while True:
         try:
             held = duckdb.connect(str(path), read_only=True)
-        except (duckdb.IOException, duckdb.ConnectionException) as error:
-            if time.monotonic() > deadline:
+        except duckdb.Error as error:
+            if time.monotonic() > deadline or not is_passing(error):
                 raise Unavailable(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
             time.sleep(0.02)
         else:

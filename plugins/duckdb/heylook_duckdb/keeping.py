@@ -45,11 +45,11 @@ class Keeping:
         if not self._path.exists():
             return
         if now >= self._due:
-            self._due = now + EVERY_SECONDS
             with writing(self._path) as connection:
                 if _has_tables(connection):
                     sum_up(connection, now)
                     forget(connection, now, self._days)
+            self._due = now + EVERY_SECONDS
         if self._path.stat().st_size > self._most:
             self._shrink()
 

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from heylook_duckdb.database import create, writing
+from heylook_duckdb.database import create, is_busy, is_passing, writing
 from heylook_duckdb.keeping import Keeping
 from heylook_duckdb.schema import Row, columns_of, insertion
 
@@ -58,12 +58,13 @@ class Writer:
     # ------------------------------------------------------------------ the thread
 
     def _run(self) -> None:
+        self._keep()
         while not self._stopping.is_set():
-            self._keep()
             self._news.wait(self._keeping.pause(self._clock()))
             self._news.clear()
             self._stopping.wait(FLUSH_SECONDS)
             self._flush()
+            self._keep()
         deadline = time.monotonic() + LAST_SECONDS
         while self._waiting and not self._flush() and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -79,21 +80,27 @@ class Writer:
         return True
 
     def _wrote(self, batch: list[Waiting]) -> bool:
-        import duckdb
-
         try:
             self._write(batch)
-        except (duckdb.IOException, duckdb.ConnectionException, duckdb.OutOfMemoryException, OSError) as error:
+        except Exception as error:
+            if not is_passing(error):
+                return self._wrote_the_rest(batch, error)
             self._waiting.extendleft(reversed(batch))
             self._ready = False
             self._complain(error)
             self._news.set()  # try again
             return False
-        except Exception as error:
-            self._drop(len(batch), str(error).splitlines()[0])
-            return True
         self._recovered()
         return True
+
+    def _wrote_the_rest(self, batch: list[Waiting], error: Exception) -> bool:
+        """One of the rows cannot be stored at all: the others are, in smaller batches."""
+        if len(batch) == 1:
+            self._drop(1, str(error).splitlines()[0])
+            return True
+        middle = len(batch) // 2
+        second = self._wrote(batch[middle:])  # what has to wait goes to the front: the second half first
+        return self._wrote(batch[:middle]) and second
 
     def _write(self, batch: list[Waiting]) -> None:
         if not self._ready or not self._path.exists():
@@ -107,17 +114,18 @@ class Writer:
             connection.commit()
 
     def _keep(self) -> None:
-        """Retention, once an hour or when the file is too large; what keeps it from working is logged."""
+        """Retention, once an hour or when the file is too large. Where somebody reads the file it is tried again."""
         try:
             self._keeping.run(self._clock())
         except Exception as error:
-            log.warning("Old records in %s could not be removed: %s", self._path, str(error).splitlines()[0])
+            if not is_passing(error):
+                self._tell(f"old ones could not be removed ({str(error).splitlines()[0]})")
 
     # ------------------------------------------------------------------ complaints
 
     def _complain(self, error: BaseException) -> None:
         """A reader has the file for a moment: that is no trouble. Anything longer is told, once."""
-        if len(self._waiting) >= MOST_WAITING // 2 or "lock" not in str(error).lower():
+        if len(self._waiting) >= MOST_WAITING // 2 or not is_busy(error):
             self._tell(str(error).splitlines()[0])
 
     def _drop(self, count: int, why: str) -> None:

@@ -1,0 +1,3 @@
+"""What is stored at which level, and that nothing else is."""
+
+from __future__ import annotations

@@ -78,7 +78,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     `limit` is the setting that says how many bytes a body may have. `response` and `chunk` are the Structs of
     the full answer and of one streamed piece, `fields` that of a form's text fields, `files` the names of its files
     (with `[]` at the end where there may be several): for the API description, as `status`, `media` and `chunk_media`
-    of the success are, and `answers`, further Structs by status that are not the dialect's errors. `query` is the
+    of the success are, `texts`, media types of success that are plain text instead of the Struct, and `answers`,
+    further Structs by status that are not the dialect's errors. `query` is the
     Struct of the query parameters; they are decoded into `Call.args`.
 
     `kind` is what it asks of a model, None where that is nothing: then no record is made of it (see `RequestRecord`).
@@ -99,6 +100,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     status: int = 200
     media: str = "application/json"
     chunk_media: str = "text/event-stream"
+    texts: tuple[str, ...] = ()
     answers: Mapping[int, Any] = {}
     open: bool = False
     described: bool = True
@@ -120,6 +122,7 @@ def operation(
     status: int = 200,
     media: str = "application/json",
     chunk_media: str = "text/event-stream",
+    texts: tuple[str, ...] = (),
     answers: Mapping[int, Any] | None = None,
     open: bool = False,
     described: bool = True,
@@ -140,6 +143,7 @@ def operation(
         status=status,
         media=media,
         chunk_media=chunk_media,
+        texts=texts,
         answers=answers or {},
         open=open,
         described=described,

@@ -194,6 +194,7 @@ class _Writer:
                 content[operation.media] = self._any_of(operation.response, operation.media)
             if operation.chunk is not None:
                 content[operation.chunk_media] = self._piece(dialect, operation)
+            content |= {media: {"type": "string"} for media in operation.texts}
         return self._answer(_phrase(operation.status), content)
 
     def _piece(self, dialect: Dialect, operation: Operation) -> Json:

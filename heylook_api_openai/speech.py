@@ -1,0 +1,160 @@
+"""The routes for speech, as a part of the OpenAI dialect."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from heylook_api_openai.durations import keep_alive_of
+from heylook_api_openai.errors import error_frame
+from heylook_api_openai.transcript_formats import transcript_reply
+from heylook_api_openai.transcription_schema import (
+    OpenAISpeechModel,
+    OpenAISpeechModelList,
+    OpenAITranscription,
+    OpenAITranscriptionDelta,
+    OpenAITranscriptionDone,
+    OpenAITranscriptionFields,
+    OpenAITranslationFields,
+    OpenAIVerboseTranscription,
+)
+from heylook_api_openai.transcriptions import (
+    Asked,
+    check_answerable,
+    headers_of,
+    transcript_stream,
+    transcription_asked,
+    translation_asked,
+    whole_transcript,
+)
+from heylook_core.catalog.facts import ModelFacts
+from heylook_core.dialect import Call, Dialect, Form, Reply, StreamReply, Upload, operation
+from heylook_core.errors import HeylookError, MissingField
+from heylook_core.hearing import Hearing
+from heylook_core.plugins import PROVIDERS
+from heylook_core.provider import Capability
+from heylook_core.settings import ModelEntry
+
+if TYPE_CHECKING:
+    from heylook_core.media.audio.files import AudioFile
+
+LIMIT = "audio.max_upload_bytes"
+Transcription = OpenAITranscription | OpenAIVerboseTranscription
+TranscriptionEvent = OpenAITranscriptionDelta | OpenAITranscriptionDone
+
+
+class SpeechRoutes(Dialect):
+    """Transcriptions, translations, and which models make them."""
+
+    @operation(
+        "POST",
+        "/v1/audio/transcriptions",
+        summary="Speech to text, in the language that is spoken",
+        body=Form,
+        fields=OpenAITranscriptionFields,
+        files=("file",),
+        limit=LIMIT,
+        response=Transcription,
+        texts=("text/plain", "text/vtt"),
+        chunk=TranscriptionEvent,
+        kind="transcription",
+    )
+    async def transcriptions(self, call: Call) -> Reply | StreamReply:
+        return await self._answered(call, transcription_asked(call.body))
+
+    @operation(
+        "POST",
+        "/v1/audio/translations",
+        summary="Speech to English text",
+        body=Form,
+        fields=OpenAITranslationFields,
+        files=("file",),
+        limit=LIMIT,
+        response=Transcription,
+        texts=("text/plain", "text/vtt"),
+        kind="transcription",
+    )
+    async def translations(self, call: Call) -> Reply | StreamReply:
+        return await self._answered(call, translation_asked(call.body))
+
+    @operation("GET", "/v1/stt/models", summary="List the models that transcribe", response=OpenAISpeechModelList)
+    async def speech_models(self, call: Call) -> Reply:
+        entries = await asyncio.to_thread(self._speech_entries)
+        return Reply(body=OpenAISpeechModelList([self._speech_model(*found) for found in entries]))
+
+    # ------------------------------------------------------------------ inside
+
+    async def _answered(self, call: Call, asked: Asked) -> Reply | StreamReply:
+        run = await self._begun(call, asked)
+        headers = headers_of(asked, run.model.speech)
+        if asked.stream:
+            content = transcript_stream(run, asked)
+            return StreamReply(content=content, failure=error_frame, headers=headers)
+        said = await whole_transcript(run, asked)
+        reply = transcript_reply(said, asked.format, asked.granularities, asked.logprobs)
+        return msgspec.structs.replace(reply, headers=headers)
+
+    async def _begun(self, call: Call, asked: Asked) -> Hearing:
+        model = asked.model or await self._first_speech_model()
+        audio = await asyncio.to_thread(_opened, asked.upload)
+        return await self.serving.transcribe(
+            model,
+            asked.options,
+            audio,
+            request_id=call.id,
+            dialect=self.name,
+            streamed=asked.stream,
+            gone=call.gone,
+            keep_alive=keep_alive_of(asked.keep_alive),
+            check=partial(check_answerable, asked),
+        )
+
+    async def _first_speech_model(self) -> str:
+        """For clients that name none: the default model if it transcribes, else the first that does."""
+        found = [entry.id for entry, _ in await asyncio.to_thread(self._speech_entries)]
+        if not found:
+            raise MissingField("The required field `model` is missing, and no model here transcribes.", param="model")
+        return self.serving.catalog.default if self.serving.catalog.default in found else found[0]
+
+    def _speech_entries(self) -> list[tuple[ModelEntry, tuple[Capability, ...]]]:
+        found = [(entry, self._expected(entry)) for entry in self.serving.models()]
+        return [(entry, expected) for entry, expected in found if "transcribe" in expected]
+
+    def _expected(self, entry: ModelEntry) -> tuple[Capability, ...]:
+        """What its provider says without loading it: nothing where the provider or the config is at fault."""
+        try:
+            provider = self.serving.plugins.load(PROVIDERS, entry.provider)
+            config = msgspec.convert(entry.config, provider.Config)
+            expected: tuple[Capability, ...] = provider.expects(config, ModelFacts(digest=""))
+        except (HeylookError, msgspec.ValidationError):
+            return ()
+        return expected
+
+    def _speech_model(self, entry: ModelEntry, expected: tuple[Capability, ...]) -> OpenAISpeechModel:
+        resident = self.serving.residency.resident(entry.id)
+        info = resident.info if resident is not None else None
+        capabilities = info.capabilities if info is not None else expected
+        speech = info.speech if info is not None else None
+        return OpenAISpeechModel(
+            id=entry.id,
+            name=entry.description or entry.id,
+            provider=entry.provider,
+            loaded=info is not None,
+            capabilities={
+                "transcribe": True,
+                "translate": "translate" in capabilities,
+                "streaming": True,
+                "word_timestamps": speech.words if speech is not None else None,
+            },
+            languages=list(speech.languages) if speech is not None else None,
+            max_seconds=speech.longest if speech is not None else None,
+        )
+
+
+def _opened(upload: Upload) -> AudioFile:
+    from heylook_core.media.audio.files import AudioFile as Opened
+
+    return Opened(upload.file)

@@ -86,7 +86,7 @@ class ThreadChannel(Channel):
     def _run(self, worker: Worker) -> None:
         try:
             worker.run()
-        except Exception:
+        except BaseException:  # a provider may call sys.exit()
             log.exception("worker thread %s ended with an error", threading.current_thread().name)
 
     def _from_worker(self, message: FromWorker) -> None:

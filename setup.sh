@@ -79,10 +79,12 @@ plugins_for_this_machine() {
     done
 }
 
-# the demo model, and the first backend that runs here
+# the demo model, the pages of the API, and the first backend that runs here
 plugins_to_serve() {
     local name
-    if has_word "$(plugins)" demo_model; then echo demo_model; fi
+    for name in demo_model docs_ui; do
+        if has_word "$(plugins)" "$name"; then echo "$name"; fi
+    done
     for name in mlx gguf; do
         if has_word "$(plugins)" "$name" && runs_here "$name"; then
             echo "$name"

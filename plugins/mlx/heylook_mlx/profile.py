@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 from typing import Any
 
 from heylook_core.catalog.facts import ModelFacts
@@ -10,6 +11,7 @@ from heylook_core.catalog.recognition import Recognised
 from heylook_core.provider import Capability
 from heylook_mlx.config import MlxConfig
 from heylook_mlx.description import capabilities
+from heylook_mlx.vision.folder import sees
 
 # From how many bytes of weights on a profile makes the KV cache small.
 QUANTISED_FROM = {"fast": 13e9, "balanced": 30e9}
@@ -24,7 +26,7 @@ SHORT_CONTEXT = 1024
 
 def cache_settings(name: str, found: Recognised) -> dict[str, Any]:
     """The kind of KV cache; `memory` also limits the context, so that what is longer is refused."""
-    if not found.generates:
+    if not found.generates or found.entry.config.get("vision"):
         return {"context": _short(found)} if name == "memory" else {}
     if name == "memory":
         return {**SMALL_CACHE, "context": _short(found)}
@@ -40,4 +42,10 @@ def _short(found: Recognised) -> int:
 def expected(config: MlxConfig, facts: ModelFacts) -> tuple[Capability, ...]:
     """What the model will be able to do, by its template."""
     found = capabilities(facts.template, importlib.util.find_spec("llguidance") is not None)
-    return (*found, "embed", "vision") if config.vision else (*found, "embed")
+    return (*found, "embed", "vision") if _sees(config) else (*found, "embed")
+
+
+def _sees(config: MlxConfig) -> bool:
+    if config.vision is not None or not config.may_see:
+        return bool(config.vision)
+    return sees(Path(config.model_path).expanduser())

@@ -2,41 +2,24 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from functools import cache
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from heylook_core.catalog.recognition import Recognised, Unservable
 from heylook_core.errors import LoadFailed
 from heylook_core.settings import ModelEntry
-from heylook_mlx.config import MlxConfig
+from heylook_mlx.known import text_types, vision_types
+from heylook_mlx.vision.folder import sees
 from heylook_mlx.weights import check_weights
 
 LITTLE_BYTES = 1_000_000_000  # below this a model may help a bigger one of its family as a draft model
 
-# mlx-lm's MODEL_REMAPPING: types that another one's implementation serves.
-REMAPPED = {
-    "mistral": "llama",
-    "llava": "mistral3",
-    "phi-msft": "phixtral",
-    "falcon_mamba": "mamba",
-    "joyai_llm_flash": "deepseek_v3",
-    "kimi_k2": "deepseek_v3",
-    "qwen2_5_vl": "qwen2_vl",
-    "minimax_m2": "minimax",
-    "iquestcoder": "llama",
-    "xverse": "llama",
-    "gemma4_unified": "gemma4",
-    "deepseek_v41_text": "deepseek_v41",
-}
 # What mlx-lm can read besides its own quantisation.
 FOREIGN_QUANTISATION = ("awq", "bitnet", "compressed-tensors", "fp8", "gptq", "modelopt", "mxfp4", "mxfp8")
 NO_TEXT = ("ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering", "ForMaskedLM")
 DRAFT_HEADS = ("Eagle", "Medusa", "MTPModel", "MLPSpeculator", "DFlash")
+NO_VISION = "Its vision is left out: mlx-vlm is not installed, or does not know this type of model."
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json", "tiktoken.model")
 CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", "model_max_length")
 
@@ -80,13 +63,13 @@ def _of_config(folder: Path, config: Any, names: set[str]) -> Recognised | Unser
 
 
 def _fault(config: Any, names: set[str]) -> str | None:
-    """Why mlx-lm cannot load a model with this config.json."""
+    """Why neither mlx-lm nor mlx-vlm can load a model with this config.json."""
     if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
         return "Its config.json names no model_type, so it is no language model."
     kind, architectures = config["model_type"], [str(name) for name in config.get("architectures") or ()]
     if any(word in name for name in architectures for word in DRAFT_HEADS) or "medusa_num_heads" in config:
         return f"It is a draft head ({', '.join(architectures) or kind}) of another model."
-    if kind not in supported_types():
+    if kind not in text_types() and not (isinstance(config.get("vision_config"), dict) and kind in vision_types()):
         return f"mlx-lm has no implementation of the model type '{kind}'."
     if architectures and all(name.endswith(NO_TEXT) for name in architectures):
         return f"It writes no text (it is a {architectures[0]})."
@@ -108,15 +91,6 @@ def _foreign_method(config: dict[str, Any]) -> str | None:
     return str(found.get("quant_method", "an unnamed method")) if isinstance(found, dict) else None
 
 
-@cache
-def supported_types() -> frozenset[str]:
-    """The model types that the installed mlx-lm implements, by the names of its files: nothing is imported."""
-    spec = importlib.util.find_spec("mlx_lm")
-    places = spec.submodule_search_locations if spec is not None else None
-    types = {file.stem for place in places or () for file in Path(place, "models").glob("*.py")}
-    return frozenset(types | {kind for kind, served_as in REMAPPED.items() if served_as in types})
-
-
 def _model(folder: Path, config: dict[str, Any], names: set[str]) -> Recognised:
     files = tuple(folder / name for name in sorted(names) if (folder / name).is_file() and not name.startswith("."))
     settings: dict[str, object] = {"model_path": str(folder)}
@@ -124,12 +98,12 @@ def _model(folder: Path, config: dict[str, Any], names: set[str]) -> Recognised:
     embeds = "config_sentence_transformers.json" in names or (folder / "1_Pooling" / "config.json").is_file()
     if embeds:
         tags.append("embedding")
-    if isinstance(config.get("vision_config"), dict):
-        if _accepted({**settings, "vision": True}):
-            settings["vision"] = True
+    if sees(folder):
+        settings["vision"] = config["model_type"] in vision_types()
+        if settings["vision"]:
             tags.append("vision")
         else:
-            notes.append("Its vision is left out: this version of heylook-mlx reads text only.")
+            notes.append(NO_VISION)
     elif not embeds and _weights_bytes(files) < LITTLE_BYTES:
         tags.append("draft")
     entry = ModelEntry(id=folder.name, provider="mlx", config=settings, tags=tuple(tags))
@@ -145,11 +119,3 @@ def _context(config: dict[str, Any]) -> int:
     sources = (config, inner if isinstance(inner, dict) else {})
     found = (source.get(key) for source in sources for key in CONTEXT_KEYS)
     return next((length for length in found if isinstance(length, int) and length > 0), 0)
-
-
-def _accepted(config: dict[str, object]) -> bool:
-    try:
-        msgspec.convert(config, MlxConfig)
-    except msgspec.ValidationError:
-        return False
-    return True

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from heylook_core.catalog.recognition import Recognised, Unservable
-from heylook_mlx.recognition import REMAPPED, recognise, supported_types
+from heylook_mlx.known import text_types, vision_types
+from heylook_mlx.recognition import recognise
 
 pytestmark = pytest.mark.unit
 
@@ -126,12 +127,50 @@ def test_a_model_for_embeddings_is_told_apart(changed: Callable[..., Path]) -> N
     assert not found.generates
 
 
+def with_eyes(folder: Path) -> Path:
+    """The folder with an image processor and a tensor of a vision tower."""
+    header = json.dumps({"visual.w": {"dtype": "F16", "shape": [1], "data_offsets": [0, 2]}}).encode()
+    (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(2))
+    (folder / "preprocessor_config.json").write_text("{}")
+    return folder
+
+
+def test_a_model_that_sees_is_told_apart(changed: Callable[..., Path]) -> None:
+    pytest.importorskip("mlx_vlm", reason="mlx-vlm is not installed")
+    found = recognise(with_eyes(changed(model_type="qwen2_vl", vision_config={})))
+    assert isinstance(found, Recognised)
+    assert found.entry.config["vision"] is True
+    assert found.entry.tags == ("mlx", "qwen2_vl", "vision")
+
+
+def test_eyes_that_cannot_be_used_are_left_out_with_a_note(
+    changed: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("heylook_mlx.recognition.vision_types", frozenset)
+    found = recognise(with_eyes(changed(model_type="qwen2_vl", vision_config={})))
+    assert isinstance(found, Recognised)
+    assert (found.entry.config["vision"], "vision" in found.entry.tags) == (False, False)
+    assert "vision is left out" in found.notes[0]
+
+
+def test_the_language_half_of_a_model_that_sees_is_text_only(changed: Callable[..., Path]) -> None:
+    found = recognise(changed(model_type="qwen2_vl", vision_config={}))
+    assert isinstance(found, Recognised)
+    assert ("vision" in found.entry.config, "vision" in found.entry.tags) == (False, False)
+
+
 def test_the_types_are_those_of_the_installed_mlx_lm() -> None:
     from mlx_lm.utils import MODEL_REMAPPING
 
-    assert REMAPPED == MODEL_REMAPPING
-    assert {"llama", "qwen3", "mistral", "gemma3"} <= supported_types()
-    assert "bert" not in supported_types()
+    assert {"llama", "qwen3", "gemma3", *MODEL_REMAPPING} <= text_types()
+    assert "bert" not in text_types()
+
+
+def test_the_types_that_see_are_those_of_the_installed_mlx_vlm() -> None:
+    utils = pytest.importorskip("mlx_vlm.utils", reason="mlx-vlm is not installed")
+    models = Path(utils.__file__).with_name("models")
+    remapped = {kind for kind, module in utils.MODEL_REMAPPING.items() if list(models.glob(f"{module}*"))}
+    assert {"qwen2_vl", "gemma3", *remapped} <= vision_types()
 
 
 def test_recognising_imports_no_mlx(llama: Path) -> None:

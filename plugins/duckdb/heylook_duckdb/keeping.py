@@ -39,7 +39,9 @@ class Keeping:
 
     def pause(self, now: float) -> float:
         """Seconds until there is something to do."""
-        return min(max(self._due - now, 0.0), EVERY_SECONDS) if self._path.exists() else EVERY_SECONDS
+        if not self._path.exists():
+            return EVERY_SECONDS
+        return 0.0 if self._path.stat().st_size > self._most else min(max(self._due - now, 0.0), EVERY_SECONDS)
 
     def run(self, now: float) -> None:
         if not self._path.exists():

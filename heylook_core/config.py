@@ -22,6 +22,7 @@ FLAGS = {
     "api": ("server", "api"),
     "host": ("server", "host"),
     "port": ("server", "port"),
+    "log_format": ("logging", "format"),
     "log_level": ("logging", "level"),
     "file_log_level": ("logging", "file_level"),
     "log_dir": ("logging", "dir"),

@@ -45,8 +45,12 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class LoggingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Console and file logs have levels of their own; without `file_level` there is no file."""
+    """Console and file logs have levels of their own; without `file_level` there is no file.
 
+    `format` json writes an object a line to both.
+    """
+
+    format: Literal["text", "json"] = "text"
     level: LogLevel = "INFO"
     file_level: LogLevel | None = None
     dir: str = "logs"

@@ -49,6 +49,11 @@ _SERVING = (
     _option("--model-id", metavar="ID", help="Load this model at start."),
     config_option,
     _option("--log-level", type=LEVELS, help="What the console shows.  [default: INFO]"),
+    _option(
+        "--log-format",
+        type=click.Choice(["text", "json"], case_sensitive=False),
+        help="Lines for people, or a JSON object each.  [default: text]",
+    ),
     _option("--file-log-level", type=LEVELS, help="What the log file holds; without it there is no file."),
     _option("--log-dir", metavar="DIR", help="Where log files are written.  [default: logs]"),
     _option("--log-rotate-mb", type=click.IntRange(1), metavar="MB", help="Size of a log file.  [default: 100]"),

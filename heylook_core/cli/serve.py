@@ -42,6 +42,16 @@ def start(invocation: Invocation) -> int:
     return code
 
 
+def _show_loads(invocation: Invocation) -> None:
+    from heylook_core.logs import terminal
+
+    console = terminal()
+    if console is not None:
+        from heylook_core.cli.loads import LoadDisplay
+
+        invocation.plugins.add("heylook:loads", LoadDisplay(console))
+
+
 def _serve(invocation: Invocation) -> int:
     from heylook_core.config import environment
     from heylook_core.sinks import attached, wanted
@@ -49,6 +59,7 @@ def _serve(invocation: Invocation) -> int:
 
     for warning in invocation.configuration.warnings:
         log.warning("%s", warning)
+    _show_loads(invocation)
     catalog = invocation.catalog
     if invocation.configuration.file.path is None:
         log.info("%s", _without_file(catalog))

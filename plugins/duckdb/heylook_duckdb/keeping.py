@@ -104,7 +104,8 @@ def forget(connection: DuckDBPyConnection, now: float, days: int) -> None:
 def keep_share(connection: DuckDBPyConnection, share: float) -> None:
     """The newest share of the records, and of what was told of models."""
     for table in ("request_logs", "model_switches"):
-        oldest = f"SELECT rowid FROM {table} ORDER BY timestamp, rowid LIMIT (SELECT ceil(count(*) * ?)::BIGINT FROM {table})"
+        count = f"SELECT ceil(count(*) * ?)::BIGINT FROM {table}"
+        oldest = f"SELECT rowid FROM {table} ORDER BY timestamp, rowid LIMIT ({count})"
         connection.execute(f"DELETE FROM {table} WHERE rowid IN ({oldest})", [1 - share])
 
 

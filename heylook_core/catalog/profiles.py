@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias, get_args
 
-import msgspec
-
 from heylook_core.catalog.recognition import Recognised
 from heylook_core.provider import Provider, TokenConfig
 
@@ -37,4 +35,5 @@ def profile_config(profile: str, found: Recognised, provider: type[Provider]) ->
 
 def config_keys(provider: type[Provider]) -> tuple[str, ...]:
     """The keys that a provider's `config` may have."""
-    return tuple(field.encode_name for field in msgspec.structs.fields(provider.Config))
+    names: tuple[str, ...] = provider.Config.__struct_encode_fields__
+    return names

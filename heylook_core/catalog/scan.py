@@ -85,8 +85,9 @@ class Scanner:
                 found.append((candidate, answer))
             elif isinstance(answer, Unservable):
                 skipped.append(Skipped(candidate.path, answer.reason))
-        companions = {real(file) for candidate, model in found for file in model.files if file != candidate.path}
-        skipped = [one for one in skipped if real(one.path) not in companions]
+        if skipped:
+            used = {real(file) for candidate, model in found for file in model.files if file != candidate.path}
+            skipped = [one for one in skipped if real(one.path) not in used]
         return Found(tuple(_named(_once(found, skipped))), tuple(skipped))
 
     def _answer(self, candidate: Candidate) -> Recognised | Unservable | None:

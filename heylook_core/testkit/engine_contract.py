@@ -22,6 +22,7 @@ import pytest
 from heylook_core.messages import SamplerSettings
 from heylook_core.prefix.cache import PrefixCache
 from heylook_core.provider import AtMark, Budget, Engine, Model, SequenceTask, Snapshot, Token
+from heylook_core.vision import MediaSpan
 
 GREEDY = SamplerSettings(temperature=0.0)
 PANGRAM = "the quick brown fox jumps over the lazy dog and runs far away from every hound"
@@ -58,6 +59,7 @@ class Drive:
         cut: int = 0,
         marks: tuple[int, ...] = (),
         top_logprobs: int | None = None,
+        media: tuple[MediaSpan, ...] = (),
     ) -> Running:
         task = SequenceTask(
             next(_sids),
@@ -69,6 +71,7 @@ class Drive:
             cut=cut,
             marks=marks,
             top_logprobs=top_logprobs,
+            media=media,
         )
         self.engine.insert(task)
         running = self.running[task.sid] = Running(task)

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import mlx.core as mx
 from mlx_lm.models.cache import CacheList, KVCache, QuantizedKVCache, RotatingKVCache, make_prompt_cache
 
+from heylook_mlx.shift import Shift
+
 STEP = 256
 """Tokens by which a cache grows."""
 
@@ -70,7 +72,7 @@ def leaves(caches: Iterable[Any]) -> list[Any]:
 
 def can_be_cut_anywhere(caches: Iterable[Any]) -> bool:
     """Whether each layer keeps every token, so that any prefix of a state is a state."""
-    return all(type(cache) in (KVCache, QuantizedKVCache) for cache in leaves(caches))
+    return all(type(cache) in (KVCache, QuantizedKVCache, Shift) for cache in leaves(caches))
 
 
 def _layer(cache: Any) -> Layer:

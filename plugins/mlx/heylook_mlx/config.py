@@ -27,7 +27,8 @@ class MlxConfig(TokenConfig, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     `dtype` is what floating-point weights are cast to; `auto` keeps them, except that a machine without Metal
     computes in float32. `cache_type` None follows from `kv_bits` and `max_kv_size`. `context` lowers the
-    model's own limit. The last six keys are read from old files and have no effect.
+    model's own limit. `vision` None follows from the model's files.
+    The last six keys are read from old files and have no effect.
     """
 
     model_path: str
@@ -43,7 +44,7 @@ class MlxConfig(TokenConfig, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     context: AtLeastOne | None = None
     max_concurrency: AtLeastOne = 8
     trust_remote_code: bool = False
-    vision: bool = False
+    vision: bool | None = None
     use_flash_attention: bool | None = None
     model_size_gb: float | None = None
     batch_size: int | None = None
@@ -52,9 +53,10 @@ class MlxConfig(TokenConfig, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     queue_timeout_ms: float | None = None
 
     def __post_init__(self) -> None:
-        if self.vision:
+        if self.vision and not self.may_see:
             raise ValueError(
-                "vision: true is not supported by the mlx provider yet; remove it to use the model for text only."
+                "vision: true cannot be combined with kv_bits, max_kv_size, cache_type, draft_model_path or "
+                "adapter_path; remove these, or set vision: false to use the model for text only."
             )
         if self.cache_kind == "rotating" and self.max_kv_size is None:
             raise ValueError("cache_type: rotating needs max_kv_size, the number of tokens to keep.")
@@ -63,6 +65,11 @@ class MlxConfig(TokenConfig, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 f"draft_model_path cannot be combined with a {self.cache_kind} KV cache; "
                 "remove it, or remove cache_type, kv_bits and max_kv_size."
             )
+
+    @property
+    def may_see(self) -> bool:
+        """Whether these settings go together with images."""
+        return self.cache_kind == "standard" and not self.draft_model_path and not self.adapter_path
 
     @property
     def cache_kind(self) -> Literal["standard", "rotating", "quantized"]:

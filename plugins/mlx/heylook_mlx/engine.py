@@ -46,13 +46,17 @@ class BatchEngine(Engine):
     def insert(self, task: SequenceTask) -> None:
         row = Row(task, self._vocabulary)
         prefix = task.prefix if task.cut else None
-        caches = prefix.caches if isinstance(prefix, MlxSnapshot) else fresh(self._model, self._window)
+        self._enter(row, prefix.caches if isinstance(prefix, MlxSnapshot) else fresh(self._model, self._window))
+
+    def _enter(self, row: Row, caches: list[Any]) -> None:
+        """Into the batch, with caches that hold the first `row.base` tokens."""
+        task = row.task
         # all_tokens is extended in place by the generator, the caches are copied when the row joins the batch
         (uid,) = self._generator.insert_segments(
             [row.segments()],
             max_tokens=[task.limit],
             caches=[caches],
-            all_tokens=[task.tokens[: task.cut]],
+            all_tokens=[row.ids[: row.base]],
             samplers=[self._samplers.pick(task.sampling)],
             logits_processors=[row.processors],
             stop_sequences=[self._stops(task.eos)],
@@ -117,7 +121,7 @@ class BatchEngine(Engine):
         self._generator.completion_batch_size = self.rows if tokens > 0 else 0
 
     def _prompt_progress(self, row: Row, response: Any) -> list[Out]:
-        row.done = row.task.cut + response.progress[0]
+        row.done = row.base + response.progress[0]
         row.decoding = response.end_of_prompt
         outs: list[Out] = [Prefilled(row.task.sid, row.done)]
         if response.end_of_segment and row.done in row.marks:
@@ -143,7 +147,7 @@ class BatchEngine(Engine):
             self.remove(row.task.sid, keep=False)
             return Broken(row.task.sid, row.error)
         if response.finish_reason is not None:
-            row.kept = MlxSnapshot(response.all_tokens, response.prompt_cache)
+            row.kept = MlxSnapshot(row.keyed(response.all_tokens), response.prompt_cache)
         return token_out(row, response.token, _ENDS[response.finish_reason], measured)
 
     def _state(self, uid: int, row: Row, take: Callable[[list[int]], dict[int, Any]]) -> Snapshot | None:
@@ -155,7 +159,7 @@ class BatchEngine(Engine):
             if uid not in taken:
                 return None
             caches, tokens = taken[uid]
-            return MlxSnapshot(tokens, caches)
+            return MlxSnapshot(row.keyed(tokens), caches)
 
     def _drop(self) -> None:
         self._rows.clear()

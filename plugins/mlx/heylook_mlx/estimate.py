@@ -22,12 +22,13 @@ _ASK = "import mlx.core as mx; print(mx.device_info().get('max_recommended_worki
 
 def estimate(config: MlxConfig) -> Estimate:
     """Raises LoadFailed for a folder that holds no model; what its config.json does not tell counts as 0."""
-    folder = model_folder(config.model_path)
-    shape = json.loads((folder / "config.json").read_bytes())
-    weights = _weights(weight_files(folder), config)
-    kv = _kv(shape, config, _cast(config) or _FLOATS.get(_NAMES.get(_dtype(shape), ""), 2))
-    if config.draft_model_path is not None:
-        weights += _weights(weight_files(model_folder(config.draft_model_path)), config)
+    weights = kv = 0
+    for given in (config.model_path, config.draft_model_path):
+        if given is not None:
+            folder = model_folder(given)
+            shape = json.loads((folder / "config.json").read_bytes())
+            weights += _weights(weight_files(folder), config)
+            kv += _kv(shape, config, _cast(config) or _FLOATS.get(_NAMES.get(_dtype(shape), ""), 2))
     if config.adapter_path is not None:
         weights += _weights(sorted(Path(config.adapter_path).expanduser().glob("adapters.safetensors")), config)
     return Estimate(weights=weights, kv=kv)

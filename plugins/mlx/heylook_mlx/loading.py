@@ -48,7 +48,7 @@ def load(given: str, config: MlxConfig, adapter: Path | None = None) -> Loaded:
     except (LoadFailed, MemoryError):
         raise
     except Exception as error:
-        raise _failure(folder, error) from error
+        raise failure(folder, error) from error
     return Loaded(model, tokenizer, settings, folder)
 
 
@@ -89,13 +89,13 @@ def _weights(folder: Path, config: MlxConfig, adapter: Path | None) -> tuple[Any
     return model, settings
 
 
-def _failure(folder: Path, error: Exception) -> Exception:
-    """The cause in a sentence; mlx-lm reports through many exception types."""
+def failure(folder: Path, error: Exception, library: str = "mlx-lm") -> Exception:
+    """The cause in a sentence; mlx-lm and mlx-vlm report through many exception types."""
     text = str(error).strip() or type(error).__name__
     if isinstance(error, RuntimeError) and "allocate" in text:
         return MemoryError(f"There is not enough memory for the model in {folder}: {text}")
     if "not supported" in text and "Model type" in text:
-        return LoadFailed(f"mlx-lm has no implementation for the model in {folder} ({text}) Try a newer mlx-lm.")
+        return LoadFailed(f"{library} has no implementation for the model in {folder} ({text}) Try a newer {library}.")
     if "trust_remote_code" in text:
         return LoadFailed(
             f"The model in {folder} brings its own Python code. Set trust_remote_code: true if you trust it."

@@ -26,7 +26,11 @@ from heylook_mlx.loading import Loaded, adapter_folder, load
 from heylook_mlx.rows import Row
 from heylook_mlx.serial import SerialEngine
 from heylook_mlx.stepping import DraftSteps, PlainSteps, Quantisation, Sample, Steps
-from heylook_mlx.weights import fingerprint
+from heylook_mlx.vision.folder import sees
+from heylook_mlx.vision.loading import LoadedVision, load_vision
+from heylook_mlx.vision.pictures import Pictures
+from heylook_mlx.vision.setup import pictures_of, settings_of, vision_engine
+from heylook_mlx.weights import fingerprint, model_folder
 
 log = logging.getLogger(__name__)
 
@@ -44,12 +48,13 @@ class MlxModel(Model):
             mx.disable_compile()
         self._config = config
         adapter = adapter_folder(config.adapter_path)
-        loaded = load(config.model_path, config, adapter)
+        loaded = _load(config, adapter)
         draft = _load_draft(config, loaded)
         caches = fresh(loaded.model, config.window)
         vocabulary = _probe(loaded, caches)
         _check_cache(config, loaded, caches)
         self.codec = codec_of(loaded.tokenizer._tokenizer, vocabulary)
+        self.vision = _vision_of(loaded)
         self._engine: Engine | None = self._make_engine(loaded, draft, caches, vocabulary)
         context = description.context_length(loaded.config, loaded.tokenizer, config.context)
         self._model: Any = loaded.model
@@ -86,6 +91,8 @@ class MlxModel(Model):
 
     def _make_engine(self, loaded: Loaded, draft: Loaded | None, caches: list[Any], vocabulary: int) -> Engine:
         config = self._config
+        if isinstance(loaded, LoadedVision) and isinstance(self.vision, Pictures):
+            return vision_engine(loaded, self.vision, caches, vocabulary, config.max_concurrency)
         if draft is not None:
             drafts = fresh(draft.model)
             _probe(draft, drafts)
@@ -106,9 +113,13 @@ class MlxModel(Model):
         generation = description.generation_config(loaded.folder)
         template = description.chat_template(tokenizer)
         settings = {**config.shape_of_cache(), "mlx_lm": version, "metal": mx.metal.is_available()}
+        if isinstance(loaded, LoadedVision):
+            settings |= settings_of(loaded)
         embedder = self._embedder
         width = embedder.width if embedder is not None else 0
         found = description.capabilities(template, can_guide())
+        if self.vision is not None:
+            found = (*found, "vision")
         return ModelInfo(
             context=description.context_length(loaded.config, tokenizer, config.context),
             capabilities=(*found, "embed") if width else found,
@@ -133,6 +144,23 @@ class MlxModel(Model):
                 "device": "metal" if mx.metal.is_available() else "cpu",
             },
         )
+
+
+def _load(config: MlxConfig, adapter: Path | None) -> Loaded:
+    """Through mlx-vlm where the folder has a part for images and the settings leave it on."""
+    if config.vision or (config.vision is None and config.may_see and sees(model_folder(config.model_path))):
+        if not sees(model_folder(config.model_path)):
+            raise LoadFailed(f"The model in {config.model_path} has no part for images; remove vision: true.")
+        return load_vision(config.model_path, config)
+    return load(config.model_path, config, adapter)
+
+
+def _vision_of(loaded: Loaded) -> Pictures | None:
+    """How a model that sees places pictures, None for others."""
+    if not isinstance(loaded, LoadedVision):
+        return None
+    template = description.chat_template(loaded.tokenizer)
+    return pictures_of(loaded, template, description.special_strings(loaded.tokenizer))
 
 
 def _load_draft(config: MlxConfig, loaded: Loaded) -> Loaded | None:

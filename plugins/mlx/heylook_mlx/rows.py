@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from heylook_core.errors import InvalidRequest
@@ -16,13 +17,15 @@ from heylook_mlx.snapshot import MlxSnapshot
 class Row:
     """One sequence of an engine.
 
-    `done` prompt tokens are in the KV cache; `kept` is a batch row's state once it has ended.
+    `ids` are the prompt as the model knows it. `done` prompt tokens are in the KV cache, `base` of them were when the
+    row joined the batch; `kept` is a batch row's state once it has ended.
     """
 
     def __init__(self, task: SequenceTask, vocabulary: int) -> None:
-        check(task, vocabulary)
+        self.ids = task.own_ids()
+        check(task, self.ids, vocabulary)
         self.task = task
-        self.done = task.cut
+        self.done = self.base = task.cut
         self.decoding = False
         self.kept: MlxSnapshot | None = None
         self.raw: RawLogits | None = None
@@ -43,9 +46,15 @@ class Row:
         return self.raw.reported if self.raw is not None else processed
 
     def segments(self) -> list[list[int]]:
-        """The prompt after the prefix, split at the marks."""
-        edges = [self.task.cut, *(mark for mark in self.marks if mark < len(self.task.tokens)), len(self.task.tokens)]
-        return [self.task.tokens[start:stop] for start, stop in itertools.pairwise(edges)]
+        """The prompt after what is in the KV cache, split at the marks."""
+        edges = [self.base, *(mark for mark in self.marks if self.base < mark < len(self.ids)), len(self.ids)]
+        return [self.ids[start:stop] for start, stop in itertools.pairwise(edges)]
+
+    def keyed(self, tokens: Sequence[int]) -> Sequence[int]:
+        """Tokens of this row as the core compares them: pictures by the ids that tell them apart."""
+        if not self.task.media:
+            return tokens
+        return [*self.task.tokens[: len(tokens)], *tokens[len(self.task.tokens) :]]
 
     @property
     def marks(self) -> list[int]:
@@ -63,13 +72,13 @@ class Row:
         return found
 
 
-def check(task: SequenceTask, vocabulary: int) -> None:
+def check(task: SequenceTask, ids: Sequence[int], vocabulary: int) -> None:
     """Raise InvalidRequest for what MLX would take and compute nonsense from."""
     if not 0 <= task.cut < len(task.tokens):
         raise InvalidRequest(f"A prompt of {len(task.tokens)} tokens cannot continue a prefix of {task.cut}.")
     if task.limit < 1:
         raise InvalidRequest(f"At least one token has to be generated, not {task.limit}.", param="max_tokens")
-    lowest, highest = min(task.tokens), max(task.tokens)
+    lowest, highest = min(ids), max(ids)
     if lowest < 0 or highest >= vocabulary:
         wrong = lowest if lowest < 0 else highest
         raise InvalidRequest(f"Token {wrong} is not in the model's vocabulary of {vocabulary} tokens.")

@@ -15,9 +15,10 @@ from mlx_lm.models.cache import KVCache, QuantizedKVCache, RotatingKVCache
 from heylook_core.errors import EngineFailed
 from heylook_core.provider import Snapshot
 from heylook_mlx.caches import leaves
+from heylook_mlx.shift import Shift
 
 FORMAT = 1
-_RESTORABLE = ("KVCache", "QuantizedKVCache", "RotatingKVCache", "ArraysCache", "ChunkedKVCache", "CacheList")
+_RESTORABLE = ("KVCache", "QuantizedKVCache", "RotatingKVCache", "ArraysCache", "ChunkedKVCache", "CacheList", "Shift")
 
 
 class MlxSnapshot(Snapshot):
@@ -78,7 +79,8 @@ def restore(header: dict[str, Any], buffers: Sequence[memoryview]) -> MlxSnapsho
         if layer["class"] not in _RESTORABLE:
             raise EngineFailed(f"The stored snapshot has a cache of the unknown kind {layer['class']!r}.")
         state = [(path, _unpack(kind, value, buffers)) for path, kind, value in layer["state"]]
-        caches.append(getattr(mlx_cache, layer["class"]).from_state(tree_unflatten(state)))
+        kind = Shift if layer["class"] == "Shift" else getattr(mlx_cache, layer["class"])
+        caches.append(kind.from_state(tree_unflatten(state)))
     return MlxSnapshot(header["tokens"], caches, header["exact_from"])
 
 
@@ -87,7 +89,7 @@ def _can_cut(cache: Any, exact_from: int, n: int) -> bool:
         return n >= exact_from
     if isinstance(cache, RotatingKVCache):
         return bool(cache.is_trimmable())
-    return isinstance(cache, KVCache)
+    return isinstance(cache, KVCache | Shift)
 
 
 def _shrink(cache: Any, below: float) -> None:

@@ -58,6 +58,14 @@ def check_weights(folder: Path) -> None:
         )
 
 
+def tensor_names(file: Path) -> list[str]:
+    """The tensors of a safetensors file. Raises LoadFailed."""
+    tensor_offsets(file)
+    with file.open("rb") as stream:
+        header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+    return [name for name in header if name != "__metadata__"]
+
+
 def tensor_offsets(file: Path) -> list[int]:
     """Where each tensor of a safetensors file begins, in bytes from its start. Raises LoadFailed."""
     size = file.stat().st_size

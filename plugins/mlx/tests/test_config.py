@@ -81,7 +81,7 @@ def test_the_kind_of_cache_follows_from_the_keys(keys, kind, window, bits):
         ({"kv_group_size": 16}, "kv_group_size"),
         ({"max_concurrency": 0}, "max_concurrency"),
         ({"dtype": "int4"}, "dtype"),
-        ({"vision": True}, "not supported by the mlx provider yet"),
+        ({"vision": True, "kv_bits": 8}, "vision: true cannot be combined"),
         ({"cache_type": "rotating"}, "needs max_kv_size"),
         ({"draft_model_path": "d", "kv_bits": 4}, "cannot be combined with a quantized KV cache"),
         ({"draft_model_path": "d", "max_kv_size": 4}, "cannot be combined with a rotating KV cache"),

@@ -308,7 +308,7 @@ class Residency:
             log.error("loading %s failed", entry.id, exc_info=error)
         cause = error.message if isinstance(error, HeylookError) else f"{type(error).__name__}: {error}"
         kind = OutOfMemory if isinstance(error, OutOfMemory) else LoadFailed
-        failure = kind(f"Model {entry.id!r} could not be loaded: {cause}")
+        failure = kind(f"Model {entry.id!r} could not be loaded: {cause.rstrip('.')}.")
         ended = await self._end(resident, UNLOAD_GRACE)
         self._failures.add(entry, failure, backoff)
         self._tell("failed", resident, failure.message, nbytes=resident.charge if ended else 0, seconds=backoff)

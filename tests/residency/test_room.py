@@ -376,7 +376,7 @@ def test_a_failed_load_is_remembered_and_tried_again_after_the_backoff() -> None
         assert all("told to fail" in error.message for error in waiters)
         assert stage.memory.held == 0
         again = await stage.refusal(entry)
-        assert again.message == "Model 'broken' could not be loaded: told to fail It is tried again in 10 s."
+        assert again.message == "Model 'broken' could not be loaded: told to fail. It is tried again in 10 s."
         assert again.retry_after == 10
         assert stage.started == ["broken"]
         await asyncio.sleep(10)

@@ -147,9 +147,7 @@ def test_a_request_that_no_eviction_could_make_fit_is_a_clients_mistake_with_siz
 @BOTH
 def test_smaller_requests_pass_one_that_waits_for_memory_and_leaving_ends_the_wish(placement: str) -> None:
     async def scenario(serving: Serving) -> None:
-        held_back = serving.residency.resident("pinned") or await serving.residency.acquire(
-            serving.catalog.get("pinned")
-        )
+        in_use = await serving.residency.acquire(serving.catalog.get("other"))
         waiting = asyncio.create_task(ask(serving, "toy", "x" * 6500, max_tokens=500))
         while not any(state.gauges.wanted for state in serving.residency.states()):  # noqa: ASYNC110
             await asyncio.sleep(0.01)

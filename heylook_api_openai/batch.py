@@ -35,8 +35,18 @@ def mode_of(body: OpenAIChatRequest) -> Mode | None:
     if body.stream:
         message = "A batch is answered as a whole: leave out `stream`, or set `processing_mode` to conversation."
         raise InvalidRequest(message, param="stream")
+    if body.return_individual is False:
+        _check_joined(body)
     mode: Any = asked
     return mode  # type: ignore[no-any-return]
+
+
+def _check_joined(body: OpenAIChatRequest) -> None:
+    """Raises InvalidRequest, naming the field, for what texts that are put together have no place for."""
+    for field in ("tools", "logprobs", "include_performance"):
+        if getattr(body, field):
+            message = f"`{field}` has no place in texts that are put together; leave out `return_individual`."
+            raise InvalidRequest(message, param=field)
 
 
 async def run_groups(open_: Open, request: ChatRequest, mode: Mode) -> list[Outcome]:

@@ -59,9 +59,15 @@ class OpenAIBatch(msgspec.Struct, kw_only=True):
 
 
 def batch_answer(
-    outcomes: Sequence[Outcome], request: ChatRequest, mode: Mode, individual: bool, *, created: int
+    outcomes: Sequence[Outcome],
+    request: ChatRequest,
+    mode: Mode,
+    individual: bool,
+    *,
+    created: int,
+    performance: bool = False,
 ) -> OpenAIBatch:
-    completions = [_completion(at, outcome, request, created) for at, outcome in enumerate(outcomes)]
+    completions = [_completion(at, outcome, request, created, performance) for at, outcome in enumerate(outcomes)]
     successes = [one for one in completions if isinstance(one, OpenAIChatCompletion)]
     failed = len(completions) - len(successes)
     return OpenAIBatch(
@@ -81,11 +87,11 @@ def timing_of(outcomes: Sequence[Outcome], total: float) -> OpenAIBatchTiming:
 
 
 def _completion(
-    at: int, outcome: Outcome, request: ChatRequest, created: int
+    at: int, outcome: Outcome, request: ChatRequest, created: int, performance: bool
 ) -> OpenAIChatCompletion | OpenAIBatchFailure:
     if outcome.error is not None:
         return OpenAIBatchFailure(at, error_body(outcome.error)["error"])
-    return chat_completion(outcome.choices, request, id_=new_id("chatcmpl"), created=created)
+    return chat_completion(outcome.choices, request, id_=new_id("chatcmpl"), created=created, performance=performance)
 
 
 def _joined(completions: Sequence[OpenAIChatCompletion]) -> OpenAIChatChoice:

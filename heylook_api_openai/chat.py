@@ -169,18 +169,18 @@ def _thinking(body: OpenAIChatRequest) -> Thinking:
     if effort is not None and effort not in EFFORTS:
         message = f"`reasoning_effort` is {effort[:40]!r}; it must be one of {', '.join(EFFORTS)}."
         raise InvalidRequest(message, param="reasoning_effort")
-    return enabled_thinking(effort, body.chat_template_kwargs)
+    return enabled_thinking(effort, body.chat_template_kwargs, body.thinking_budget)
 
 
-def enabled_thinking(effort: str | None, template_args: dict[str, Any] | None) -> Thinking:
+def enabled_thinking(effort: str | None, template_args: dict[str, Any] | None, budget: int | None = None) -> Thinking:
     """Raises InvalidRequest where `enable_thinking` is no truth value."""
     asked = (template_args or {}).get("enable_thinking")
     if asked is not None and not isinstance(asked, bool):
         field = "chat_template_kwargs.enable_thinking"
         raise InvalidRequest(f"`{field}` must be true or false.", param=field)
     if effort == "none":
-        return Thinking(enabled=bool(asked))
-    return Thinking(enabled=asked, effort=effort)
+        return Thinking(enabled=bool(asked), budget=budget)
+    return Thinking(enabled=asked, effort=effort, budget=budget)
 
 
 def _template_args(body: OpenAIChatRequest) -> dict[str, Any]:

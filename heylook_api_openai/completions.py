@@ -10,6 +10,7 @@ from msgspec import UNSET
 
 from heylook_api_openai.chat import DEFAULTS, sampling_of, stops_of
 from heylook_api_openai.completion_schema import OpenAICompletion, OpenAICompletionChoice, OpenAICompletionRequest
+from heylook_api_openai.constraints import format_of
 from heylook_api_openai.legacy_logprobs import Offsets, joined, legacy_logprobs, prompt_logprobs
 from heylook_api_openai.performance import performance_of
 from heylook_api_openai.wire import finish_reason, usage_of, usage_together
@@ -77,6 +78,7 @@ def _request(body: OpenAICompletionRequest, model: str, prompt: Prompt) -> ChatR
         n=body.n or 1,
         logprobs=body.logprobs is not None,
         top_logprobs=body.logprobs or 0,
+        format=format_of(body),
         stream=bool(body.stream),
     )
 

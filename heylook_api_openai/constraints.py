@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from heylook_api_openai.schema import OpenAIChatRequest, OpenAIFormat, OpenAIJsonFormat, OpenAISchemaFormat
+from heylook_api_openai.schema import OpenAIFormat, OpenAIGenerationRequest, OpenAIJsonFormat, OpenAISchemaFormat
 from heylook_core.errors import InvalidRequest
 from heylook_core.messages import Format
 
 
-def format_of(body: OpenAIChatRequest) -> Format | None:
+def format_of(body: OpenAIGenerationRequest) -> Format | None:
     """Raises InvalidRequest where two constraints are set, or a choice has nothing to choose from."""
     found = [*_beside(body)]
     formatted = _response_format(body.response_format)
@@ -28,7 +28,7 @@ def _response_format(format_: OpenAIFormat | None) -> Format | None:
     return None
 
 
-def _beside(body: OpenAIChatRequest) -> list[tuple[str, Format]]:
+def _beside(body: OpenAIGenerationRequest) -> list[tuple[str, Format]]:
     nested = body.structured_outputs
     schemas = [("guided_json", body.guided_json), ("structured_outputs.json", nested.json if nested else None)]
     regexes = [("guided_regex", body.guided_regex), ("structured_outputs.regex", nested.regex if nested else None)]

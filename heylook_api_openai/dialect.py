@@ -149,7 +149,8 @@ class OpenAIDialect(SpeechRoutes):
         created, started = int(time.time()), time.monotonic()
         outcomes = await run_groups(opened, request, mode)
         total = time.monotonic() - started
-        answer = batch_answer(outcomes, request, mode, body.return_individual is not False, created=created)
+        individual, figures = body.return_individual is not False, bool(body.include_performance)
+        answer = batch_answer(outcomes, request, mode, individual, created=created, performance=figures)
         if body.include_timing:
             answer.timing = timing_of(outcomes, total)
         return Reply(body=answer)

@@ -147,8 +147,18 @@ class OpenAIStreamOptions(msgspec.Struct):
 # ------------------------------------------------------------------ requests
 
 
+class OpenAIStructuredOutputs(msgspec.Struct):
+    """vLLM's constraints beside `response_format`; one of them."""
+
+    json: dict[str, Any] | None = None
+    regex: str | None = None
+    choice: list[str] | None = None
+    grammar: str | None = None
+
+
 class OpenAIGenerationRequest(msgspec.Struct, kw_only=True):
-    """What the routes that generate text have in common. The second group are extensions of other local servers."""
+    """What the routes that generate text have in common. The second group are extensions of other local servers, the
+    third constraints as vLLM and llama.cpp name them."""
 
     model: str | None = None
     stream: bool | None = None
@@ -175,14 +185,13 @@ class OpenAIGenerationRequest(msgspec.Struct, kw_only=True):
     keep_alive: float | str | None = None
     include_performance: bool | None = None
 
-
-class OpenAIStructuredOutputs(msgspec.Struct):
-    """vLLM's constraints beside `response_format`; one of them."""
-
-    json: dict[str, Any] | None = None
-    regex: str | None = None
-    choice: list[str] | None = None
+    response_format: OpenAIFormat | None = None
     grammar: str | None = None
+    structured_outputs: OpenAIStructuredOutputs | None = None
+    guided_json: dict[str, Any] | None = None
+    guided_regex: str | None = None
+    guided_choice: list[str] | None = None
+    guided_grammar: str | None = None
 
 
 class OpenAIChatRequest(OpenAIGenerationRequest, kw_only=True):
@@ -197,17 +206,10 @@ class OpenAIChatRequest(OpenAIGenerationRequest, kw_only=True):
     tools: list[OpenAITool] | None = None
     tool_choice: str | OpenAIToolChoice | None = None
     parallel_tool_calls: bool | None = None
-    response_format: OpenAIFormat | None = None
     reasoning_effort: str | None = None
     chat_template_kwargs: dict[str, Any] | None = None
     continue_final_message: bool | None = None
-
-    grammar: str | None = None
-    structured_outputs: OpenAIStructuredOutputs | None = None
-    guided_json: dict[str, Any] | None = None
-    guided_regex: str | None = None
-    guided_choice: list[str] | None = None
-    guided_grammar: str | None = None
+    thinking_budget: Annotated[int, Meta(ge=0)] | None = None
 
     resize_max: Side | None = None
     resize_width: Side | None = None

@@ -40,6 +40,8 @@ def needs(request: ChatRequest) -> Iterator[tuple[Capability, str, str]]:
     if request.tool_choice.mode == "required":
         yield "schema", "tool_choice", "forced tool calls"
     thinking = request.thinking
+    if thinking.budget is not None and thinking.enabled is not False:
+        yield "reasoning", "thinking_budget", "thinking"
     if thinking.enabled or (thinking.enabled is None and thinking.effort is not None):
         yield "reasoning", "reasoning_effort", "thinking"
     if request.format is not None:

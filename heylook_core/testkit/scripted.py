@@ -160,7 +160,7 @@ def answer(request: ChatRequest, said: str) -> Iterator[Reasoning | Text | ToolO
     if order == "think":
         said = rest
     if request.thinking.enabled or (order == "think" and request.thinking.enabled is not False):
-        for word in _spaced(["I", "think", "about:", *said.split()]):
+        for word in _spaced(["I", "think", "about:", *said.split()][: request.thinking.budget]):
             yield Reasoning(0, word)
     called = [] if role == "tool" else tools(request, said)
     for index, tool in enumerate(called):

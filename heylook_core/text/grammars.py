@@ -40,7 +40,7 @@ class Grammars:
         """
         forced = bool(request.tools) and request.tool_choice.mode == "required"
         if not forced and request.format is None:
-            return ()
+            return self._budgeted(request, plan, prompt)
         library = _library()
         tokenizer = self._codec.guide_tokenizer()
         param = "tools" if forced else "response_format"
@@ -50,6 +50,20 @@ class Grammars:
         size = max(self._vocabulary, int(tokenizer.vocab_size))  # type: ignore[attr-defined]
         closed = Closed(limit, self._codec.piece, self._codec.encode) if _any_json(request) else None
         return tuple(GrammarGuide(matcher.deep_copy(), size, eos, free, closed) for _ in range(request.n))
+
+    def _budgeted(self, request: ChatRequest, plan: TextPlan, prompt: str) -> tuple[Guide, ...]:
+        """Guides that bound the reasoning and leave the answer free."""
+        if request.thinking.budget is None:
+            return ()
+        if plan.formats.harmony and plan.tools is not None:
+            message = (
+                "In this model's format a budget for reasoning cannot be kept beside tools; leave one of them out."
+            )
+            raise Unsupported(message, param="thinking_budget")
+        free = self._free(request.thinking, plan, prompt, forced=False)
+        if free is None:
+            return ()
+        return tuple(GrammarGuide(None, self._vocabulary, self._eos, free) for _ in range(request.n))
 
     def _matcher(self, library: Any, tokenizer: Any, grammar: str, param: str) -> Any:
         kept = self._matchers.get(grammar)

@@ -20,6 +20,7 @@ from heylook_core.text.closing import JsonEnding
 log = logging.getLogger(__name__)
 
 Mask: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]
+Phase: TypeAlias = Literal["start", "free", "grammar", "open", "over"]
 
 
 class Free(msgspec.Struct, frozen=True):
@@ -58,7 +59,8 @@ SPARE = 12
 class GrammarGuide(Guide):
     """One sequence's guide. Engine thread only, once made. Never raises: a fault is kept in `error` and ends it.
 
-    `matcher` is a fresh `llguidance.LLMatcher`; `size` the number of tokens that a mask has room for.
+    `matcher` is a fresh `llguidance.LLMatcher`, or None where only the free stretch is bounded; `size` the number of
+    tokens that a mask has room for.
     """
 
     def __init__(
@@ -79,7 +81,8 @@ class GrammarGuide(Guide):
         self._forced: deque[int] = deque()
         self._tail = b""
         self._count = 0
-        self._phase: Literal["start", "free", "grammar", "over"] = "grammar"
+        self._after: Phase = "open" if matcher is None else "grammar"
+        self._phase: Phase = self._after
         if free is not None and (free.inside or free.open):
             self._phase = "free" if free.inside else "start"
             self._spend(0)
@@ -119,9 +122,11 @@ class GrammarGuide(Guide):
 
     # ------------------------------------------------------------------ what may come
 
-    def _mask(self) -> Mask:
+    def _mask(self) -> Mask | None:
         if self._forced:
             return packed([self._forced[0]], self._size)
+        if self._matcher is None and self._phase in ("start", "open"):
+            return None
         if self._phase == "over":
             return self._ends
         if self._phase == "free":
@@ -142,6 +147,8 @@ class GrammarGuide(Guide):
     def _accepts(self, token: int) -> bool:
         if self._forced:
             return token == self._forced[0]
+        if self._matcher is None and self._phase in ("start", "open"):
+            return True
         if self._phase in ("over", "free"):
             return (token in self._eos) == (self._phase == "over")
         if self._phase == "start" and self._free is not None and token == self._free.open[0]:
@@ -166,12 +173,16 @@ class GrammarGuide(Guide):
 
     def _start(self, token: int) -> None:
         free = self._free
-        if free is None or token != free.open[0] or self._matcher.validate_tokens([token]) == 1:
-            self._phase = "grammar"
+        if free is None or token != free.open[0] or self._is_answer(token):
+            self._phase = self._after
             self._consume(token)
             return
         self._phase = "free"
         self._forced.extend(free.open[1:])
+        self._count = -len(self._forced)  # the budget begins after the marker
+
+    def _is_answer(self, token: int) -> bool:
+        return self._matcher is not None and self._matcher.validate_tokens([token]) == 1
 
     def _spend(self, count: int, token: int | None = None) -> None:
         """A token of the free stretch: look for its end, and force it when the budget is spent."""
@@ -183,19 +194,21 @@ class GrammarGuide(Guide):
         if token is not None:
             self._tail = (self._tail + free.piece(token))[-max(64, 2 * len(free.close)) :]
         if free.close in self._tail:
-            self._phase = "grammar"
+            self._phase = self._after
             self._forced.clear()
             return
         self._count += count
         if free.budget is not None and self._count >= free.budget and not self._forced:
             if self._count > free.budget + 2 * len(free.close_tokens):
-                self._phase = "grammar"
+                self._phase = self._after
                 return
             self._forced.extend(free.close_tokens)
 
     def _consume(self, token: int) -> None:
         if token in self._eos:
             self._phase = "over"
+            return
+        if self._matcher is None:
             return
         if not self._matcher.consume_token(token):
             raise ValueError(self._matcher.get_error() or f"token {token} does not fit the grammar")

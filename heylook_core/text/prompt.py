@@ -72,7 +72,7 @@ class Preparation:
             limit=limit,
             sampling=self._sampling(request),
             stops=request.stop or self._config.stop or self._info.stop,
-            eos=frozenset() if request.ignore_eos and not guides else frozenset(self._info.eos),
+            eos=frozenset() if request.ignore_eos and not _is_constrained(request) else frozenset(self._info.eos),
             arrived=arrived,
             dropped_messages=shortened.dropped_messages,
             cut_tokens=shortened.cut_tokens,
@@ -88,10 +88,11 @@ class Preparation:
     def prompt(self, request: ChatRequest) -> Prompt:
         """The whole prompt as token ids, and its pictures."""
         if isinstance(request.prompt, tuple):
-            return Prompt(self._known_tokens(request.prompt))
+            tokens = self._known_tokens(request.prompt)
+            return Prompt(tokens if request.suffix is None else self._around_gap(tokens, request.suffix))
         text = self.prompt_text(request)
         if request.suffix is not None:
-            return Prompt(self._around_gap(text, request.suffix))
+            return Prompt(self._around_gap(self._codec.encode(text), request.suffix))
         return self._placed(text, request)
 
     def _placed(self, text: str, request: ChatRequest) -> Prompt:
@@ -117,14 +118,14 @@ class Preparation:
         media = tuple(msgspec.structs.replace(span, start=span.start + 1) for span in prompt.media)
         return Prompt([bos, *prompt.tokens], media)
 
-    def _around_gap(self, before: str, after: str) -> list[int]:
+    def _around_gap(self, before: list[int], after: str) -> list[int]:
         """What a model that fills in is given: mark, text before the gap, mark, text after it, mark."""
         marks = self._info.details.get("fill_in_middle")
         if not marks:
             raise Unsupported("This model does not support text after the insertion point.", param="suffix")
         prefix, suffix, middle = marks
         start = [] if self._info.bos is None else [self._info.bos]
-        return [*start, prefix, *self._codec.encode(before), suffix, *self._codec.encode(after), middle]
+        return [*start, prefix, *before, suffix, *self._codec.encode(after), middle]
 
     def prompt_text(self, request: ChatRequest) -> str:
         """The prompt before it is tokenised. Raises InvalidRequest for one that is given as tokens."""
@@ -241,6 +242,11 @@ class Preparation:
                 break
             count += 1
         return count
+
+
+def _is_constrained(request: ChatRequest) -> bool:
+    """Its answer ends where a grammar says so."""
+    return request.format is not None or (bool(request.tools) and request.tool_choice.mode == "required")
 
 
 def template_variables(request: ChatRequest) -> Mapping[str, Any]:

@@ -363,3 +363,33 @@ def test_properties_that_nobody_named_are_not_written() -> None:
     for seed in range(6):
         (events,) = answers(ask(str(seed), 1.0, seed=seed, format=Format("schema", open_ended)))
         assert json.loads(text_of(events)).keys() == {"a"}
+
+
+def test_reasoning_has_a_budget_where_nothing_else_is_constrained() -> None:
+    (events,) = answers(ask(max_tokens=200, **thinking(20)))
+    assert end_of(events).usage.reasoning == 20 + len("</think>")
+    assert text_of(events)
+    (unbounded,) = answers(ask(max_tokens=200, **thinking(None)))
+    assert text_of(unbounded) == ""
+
+
+def test_an_answer_after_a_budget_of_reasoning_is_as_free_as_any() -> None:
+    guide = prepared(ask(thinking=Thinking(budget=2))).guides[0]
+    for letter in b"<think>ab</think>":
+        assert guide.accepts(letter)
+        guide.advance(letter)
+    assert guide.mask() is None
+    assert all(guide.accepts(token) for token in range(259))
+    assert prepared(ask(thinking=Thinking(enabled=False))).guides == ()
+
+
+def test_who_bounds_reasoning_may_still_go_on_without_an_end() -> None:
+    request = ask(max_tokens=120, ignore_eos=True, thinking=Thinking(budget=5))
+    (events,) = answers(request)
+    assert end_of(events).usage.completion == 120
+
+
+def test_a_budget_beside_tools_is_refused_where_calls_look_like_reasoning() -> None:
+    with pytest.raises(Unsupported, match="budget") as refused:
+        prepared(ask(tools=(CLOCK,), thinking=Thinking(budget=5)), tool_format="harmony", reasoning_format="harmony")
+    assert refused.value.param == "thinking_budget"

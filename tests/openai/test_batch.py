@@ -171,3 +171,22 @@ def test_system_messages_alone_are_no_group():
     with pytest.raises(InvalidRequest):
         groups_of([message("system", "S")])
     assert shown(groups_of([message("user", "a"), message("system", "S")])) == [("", "a")]
+
+
+@pytest.mark.parametrize("field", ["tools", "logprobs", "include_performance"])
+def test_what_joined_texts_have_no_place_for_is_refused(http: httpx.Client, field: str):
+    tool = {"type": "function", "function": {"name": "f"}}
+    body = {"model": "scripted", "messages": [user("say one")], "processing_mode": "parallel"}
+    wanted = {field: [tool] if field == "tools" else True}
+    refused = http.post("/v1/chat/completions", json={**body, **wanted, "return_individual": False})
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, field)
+    assert http.post("/v1/chat/completions", json={**body, **wanted}).status_code == 200
+
+
+def test_every_group_has_its_performance_if_asked(http: httpx.Client):
+    body = {"model": "scripted", "messages": [user("say one"), user("say two")], "processing_mode": "parallel"}
+    found = http.post("/v1/chat/completions", json={**body, "include_performance": True}).json()
+    assert all(
+        one["performance"]["prompt_tps"] is not None or "generation_tps" in one["performance"]
+        for one in found["completions"]
+    )

@@ -144,3 +144,14 @@ def test_prompts_are_told_apart():
     assert prompts_of([[1], [2, 3]]) == [(1,), (2, 3)]
     with pytest.raises(InvalidRequest):
         prompts_of(["a", [1]])
+
+
+def test_a_raw_prompt_may_be_constrained_too(http: httpx.Client):
+    body = {"model": "toy", "prompt": "so", "max_tokens": 60}
+    for field, value in (("guided_choice", ["yes", "no"]), ("structured_outputs", {"choice": ["yes", "no"]})):
+        answer = http.post("/v1/completions", json={**body, field: value})
+        assert answer.json()["choices"][0]["text"] in ("yes", "no")
+    answer = http.post("/v1/completions", json={**body, "response_format": {"type": "json_object"}})
+    assert isinstance(json.loads(answer.json()["choices"][0]["text"]), dict)
+    refused = http.post("/v1/completions", json={**body, "guided_choice": ["a"], "guided_regex": "a"})
+    assert refused.json()["error"]["param"] == "guided_choice"

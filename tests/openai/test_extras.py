@@ -93,3 +93,12 @@ def test_constraints_have_several_names(fields: dict[str, Any], format_: Format 
 def test_constraints_that_contradict_are_refused(fields: dict[str, Any]):
     with pytest.raises(InvalidRequest):
         format_of(msgspec.convert({"messages": SAID, **fields}, OpenAIChatRequest))
+
+
+def test_reasoning_has_a_budget_if_asked(http: httpx.Client):
+    body = {"model": "scripted", "messages": [{"role": "user", "content": "think one two three"}], "thinking_budget": 2}
+    (choice,) = http.post("/v1/chat/completions", json=body).json()["choices"]
+    assert choice["message"]["reasoning_content"] == "I think"
+    assert choice["message"]["content"] == "one two three"
+    refused = http.post("/v1/chat/completions", json=body | {"thinking_budget": -1})
+    assert refused.json()["error"]["param"] == "thinking_budget"

@@ -62,6 +62,8 @@ def test_the_gap_is_filled_as_the_marks_around_it_ask(http: httpx.Client):
         filled["choices"][0]["text"]
         != answered(http, "/v1/completions", prompt=BEFORE, max_tokens=12)["choices"][0]["text"]
     )
+    of_tokens = answered(http, "/v1/completions", prompt=before, suffix=AFTER, max_tokens=12)
+    assert of_tokens["choices"][0]["text"] == filled["choices"][0]["text"]
     ollama = answered(
         http,
         "/api/generate",

@@ -11,6 +11,7 @@ from typing import Any
 
 from heylook_core.errors import LoadFailed, OutOfMemory, Unavailable
 from heylook_core.provider import ModelInfo, ModelSpec
+from heylook_core.residency import Residency, Resident
 from heylook_core.settings import ModelEntry
 from heylook_core.workers.channel import Channel
 from heylook_core.workers.protocol import Gauges, Lease, Ready, SetLease, Turn
@@ -214,3 +215,9 @@ class SimulatedChannel(Channel):
             work.done.set_result(None)
         self._admit()
         self._tell()
+
+
+def ended(done: asyncio.Future[None], residency: Residency, resident: Resident) -> None:
+    """As in serving: a request is in flight until its worker says that it has ended, not until its client leaves."""
+    done.exception()
+    residency.release(resident)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import platform
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -161,8 +162,8 @@ def test_metals_limit_is_asked_of_a_child_process(monkeypatch: pytest.MonkeyPatc
     """On Linux there is no Metal and so no limit; the child process that a Mac asks runs here as well."""
     from heylook_mlx import estimate
 
-    assert estimate.recommended_working_set() is None or sys.platform == "darwin"
-    monkeypatch.setattr(sys, "platform", "darwin")
+    assert estimate.recommended_working_set() is None or platform.system() == "Darwin"
+    monkeypatch.setattr(platform, "system", lambda: "Darwin")
     found = estimate.recommended_working_set()
     assert found is None or found > 1 << 30
     monkeypatch.setattr(estimate, "_ASK", "print(5 << 30, end='')")

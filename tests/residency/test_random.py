@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import sys
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -22,9 +20,7 @@ from heylook_core.provider import Estimate
 from heylook_core.residency import Residency
 from heylook_core.settings import ModelEntry, ServerSettings, Settings
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from simulation import JumpingLoop, Memory, SimulatedChannel, Work
+from .simulation import JumpingLoop, Memory, SimulatedChannel, Work, ended
 
 BUDGET = 1000
 CLIENTS = 8
@@ -115,10 +111,9 @@ class Life:
 
     async def ask(self, entry: ModelEntry) -> None:
         resident = await self.residency.acquire(entry, self.chance.choice((None, None, 0.0, 5.0)))
-        # as in serving: a request is in flight until its worker says that it has ended, not until its client leaves
         share = self.chance.choice((0.1, 0.5, 1.0, 1.0, 3.0, 12.0))
         work = Work(max(round(share * entry.config.get("floor", 20)), 1), self.chance.choice((0.01, 1, 30)))
-        work.done.add_done_callback(lambda done: (done.exception(), self.residency.release(resident)))
+        work.done.add_done_callback(lambda done: ended(done, self.residency, resident))
         resident.channel.submit(work)
         await asyncio.shield(work.done)
 

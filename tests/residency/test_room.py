@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-import sys
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,9 +17,7 @@ from heylook_core.residency import Residency, Resident
 from heylook_core.residency_events import ResidencyEvent
 from heylook_core.settings import ModelEntry, ServerSettings, Settings
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from simulation import JumpingLoop, Memory, SimulatedChannel, Work
+from .simulation import JumpingLoop, Memory, SimulatedChannel, Work, ended
 
 BUDGET = 1000
 TIMEOUT = 100.0
@@ -76,7 +72,7 @@ class Stage:
         """A request that has been given to its worker."""
         resident = await self.residency.acquire(entry)
         work = Work(cost, seconds)
-        work.done.add_done_callback(lambda done: (done.exception(), self.residency.release(resident)))
+        work.done.add_done_callback(lambda done: ended(done, self.residency, resident))
         resident.channel.submit(work)
         return work
 

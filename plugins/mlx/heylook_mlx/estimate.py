@@ -36,7 +36,7 @@ def estimate(config: MlxConfig) -> Estimate:
 
 def recommended_working_set() -> int | None:
     """Bytes that Metal recommends to use at most, asked of a child process; None where there is no Metal."""
-    if sys.platform != "darwin":
+    if platform.system() != "Darwin":
         return None
     try:
         done = subprocess.run([sys.executable, "-c", _ASK], capture_output=True, text=True, timeout=_SECONDS)
@@ -68,7 +68,7 @@ def _cast(config: MlxConfig) -> int | None:
     """Bytes of a floating-point weight, or None where each keeps its own type."""
     if config.dtype != "auto":
         return _CAST[config.dtype]
-    metal = sys.platform == "darwin" and platform.machine() == "arm64"
+    metal = platform.system() == "Darwin" and platform.machine() == "arm64"
     return None if metal else _CAST["float32"]
 
 

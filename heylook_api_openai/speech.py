@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,9 @@ import msgspec
 
 from heylook_api_openai.durations import keep_alive_of
 from heylook_api_openai.errors import error_frame
+from heylook_api_openai.live import LiveTalk, refuse_live
+from heylook_api_openai.live_config import config_of_query, options_of
+from heylook_api_openai.live_schema import PROTOCOL, LiveConfig, LiveMessage, LiveNews
 from heylook_api_openai.transcript_formats import transcript_reply
 from heylook_api_openai.transcription_schema import (
     OpenAISpeechModel,
@@ -31,8 +35,8 @@ from heylook_api_openai.transcriptions import (
     whole_transcript,
 )
 from heylook_core.catalog.facts import ModelFacts
-from heylook_core.dialect import Call, Dialect, Form, Reply, StreamReply, Upload, operation
-from heylook_core.errors import HeylookError, MissingField
+from heylook_core.dialect import Call, Dialect, Form, Reply, Socket, StreamReply, Upload, operation, socket
+from heylook_core.errors import Busy, Cancelled, HeylookError, MissingField, Unavailable
 from heylook_core.hearing import Hearing
 from heylook_core.plugins import PROVIDERS
 from heylook_core.provider import Capability
@@ -47,7 +51,9 @@ TranscriptionEvent = OpenAITranscriptionDelta | OpenAITranscriptionDone
 
 
 class SpeechRoutes(Dialect):
-    """Transcriptions, translations, and which models make them."""
+    """Transcriptions, translations, which models make them, and live sessions."""
+
+    _live = 0
 
     @operation(
         "POST",
@@ -85,7 +91,43 @@ class SpeechRoutes(Dialect):
         entries = await asyncio.to_thread(self._speech_entries)
         return Reply(body=OpenAISpeechModelList([self._speech_model(*found) for found in entries]))
 
+    @socket("/v1/stt/stream", summary="Live speech to text", received=LiveMessage, sent=LiveNews)
+    async def live(self, socket: Socket) -> None:
+        if self.serving.stopping.is_set():
+            raise Unavailable("The server is stopping.", retry_after=5)
+        await socket.accept(PROTOCOL if PROTOCOL in socket.offered else None)
+        limits = self.serving.settings.audio
+        if self._live >= limits.max_sessions:
+            await refuse_live(socket, Busy(f"All {limits.max_sessions} live sessions are taken; try again later."))
+            return
+        self._live += 1
+        try:
+            config = await self._live_config(socket.call.query)
+            await LiveTalk(socket, config, partial(self._listen, socket), limits, self.serving.stopping).run()
+        except Cancelled:
+            raise
+        except HeylookError as error:
+            await refuse_live(socket, error)
+        finally:
+            self._live -= 1
+
     # ------------------------------------------------------------------ inside
+
+    async def _live_config(self, query: Mapping[str, str]) -> LiveConfig:
+        config = config_of_query(query)
+        if config.model is None:
+            return msgspec.structs.replace(config, model=await self._first_speech_model())
+        self.serving.catalog.get(config.model)
+        return config
+
+    async def _listen(self, socket: Socket, config: LiveConfig) -> Hearing:
+        return await self.serving.listen(
+            config.model or "",
+            options_of(config),
+            request_id=socket.call.id,
+            dialect=self.name,
+            gone=socket.call.gone,
+        )
 
     async def _answered(self, call: Call, asked: Asked) -> Reply | StreamReply:
         run = await self._begun(call, asked)

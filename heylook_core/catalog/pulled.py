@@ -8,7 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from heylook_core.catalog.recognition import Recognised, Unservable, recognise
+from heylook_core.catalog.asking import recognise
+from heylook_core.catalog.recognition import Recognised, Unservable
 from heylook_core.plugins import Plugins
 from heylook_core.settings import ModelEntry
 

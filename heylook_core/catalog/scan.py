@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from heylook_core.catalog.asking import recognise
 from heylook_core.catalog.candidates import Candidate, Program, in_folder, in_program
-from heylook_core.catalog.recognition import Recognised, Unservable, recognise
+from heylook_core.catalog.recognition import Recognised, Unservable
 from heylook_core.config import Environment
 from heylook_core.paths import real
 from heylook_core.plugins import Plugins

@@ -10,9 +10,10 @@ import msgspec
 import pytest
 import yaml
 
+from heylook_core.catalog.asking import recognise
 from heylook_core.catalog.importing import configured
 from heylook_core.catalog.profiles import PROFILES
-from heylook_core.catalog.recognition import Recognised, recognise
+from heylook_core.catalog.recognition import Recognised
 from heylook_core.cli import import_
 from heylook_core.errors import ConfigError
 from heylook_core.plugins import Plugins

@@ -175,6 +175,15 @@ is_stamped() {
     for name in $1; do has_word "$(stamped_names)" "$name" || return 1; done
 }
 
+# requirement mlx "mlx tests": a plugin's folder, with its extra for images where it is to be tested
+requirement() {
+    if has_word "$2" tests && grep -q '^vision = ' "$here/plugins/$1/pyproject.toml"; then
+        echo "plugins/$1[vision]"
+    else
+        echo "plugins/$1"
+    fi
+}
+
 # install_names "mlx demo_model tests": the core, these plugins, and what tests need if "tests" is among them
 install_names() {
     local wanted="$1" name arguments
@@ -189,7 +198,7 @@ install_names() {
     rm -f "$stamp"
     arguments=(-c constraints.txt -e .)
     for name in $wanted; do
-        if [ "$name" = tests ]; then arguments+=(--group dev); else arguments+=(-e "plugins/$name"); fi
+        if [ "$name" = tests ]; then arguments+=(--group dev); else arguments+=(-e "$(requirement "$name" "$wanted")"); fi
     done
     say "installing: heylook $(join "$wanted")"
     if has_word "$wanted" gguf && ! "$venv/bin/python" -c 'import llama_cpp' >/dev/null 2>&1; then

@@ -82,6 +82,15 @@ def test_install_passes_plugins_and_pins_to_the_installer(checkout: Checkout) ->
     assert checkout.calls[-1].endswith("-c constraints.txt -e . -e plugins/gguf -e plugins/demo_model")
 
 
+def test_where_it_tests_the_extras_for_images_are_tested_too(checkout: Checkout) -> None:
+    project = checkout.folder / "plugins/gguf/pyproject.toml"
+    project.write_text(f'{project.read_text()}\n[project.optional-dependencies]\nvision = ["pillow"]\n')
+    checkout.setup("install", "gguf")
+    assert checkout.calls[-1].endswith("-c constraints.txt -e . -e plugins/gguf")
+    checkout.setup("test")
+    assert "-e plugins/gguf[vision]" in checkout.calls[-1]
+
+
 def test_a_second_run_installs_nothing(checkout: Checkout) -> None:
     checkout.setup("install", "all")
     before = checkout.calls

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
@@ -19,18 +19,18 @@ from heylook_api_openai.schema import (
     OpenAIChatCompletion,
     OpenAIChatRequest,
     OpenAIGenerationRequest,
-    OpenAITool,
     OpenAIToolChoice,
 )
+from heylook_api_openai.thinking import template_args_of, thinking_of
+from heylook_api_openai.tools import offered, tool_choice_of, tool_of
 from heylook_api_openai.wire import finish_reason, logprobs_of, usage_of
 from heylook_core.errors import InvalidRequest, Unsupported
-from heylook_core.messages import ChatRequest, Sampling, Thinking, Tool, ToolChoice
+from heylook_core.messages import ChatRequest, Sampling, ToolChoice
 
 if TYPE_CHECKING:
     from heylook_core.running import Choice
 
 DEFAULTS = Sampling(temperature=1.0, top_p=1.0)
-EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 SEED_BITS = 2**63 - 1
 
 REFUSED = {
@@ -46,11 +46,12 @@ def chat_request(body: OpenAIChatRequest, model: str) -> ChatRequest:
     """Raises InvalidRequest or Unsupported, naming the field, for what cannot be honoured."""
     _refuse(body)
     tools = tuple(tool_of(tool, at) for at, tool in enumerate(body.tools or ()))
+    choice = tool_choice_of(body.tool_choice, tools, _named)
     return ChatRequest(
         model=model,
         messages=tuple(message_of(message, f"messages[{at}]") for at, message in enumerate(body.messages)),
-        tools=tools,
-        tool_choice=_tool_choice(body.tool_choice, tools),
+        tools=offered(tools, choice),
+        tool_choice=choice,
         parallel_tool_calls=body.parallel_tool_calls is not False,
         sampling=sampling_of(body),
         defaults=DEFAULTS,
@@ -61,8 +62,10 @@ def chat_request(body: OpenAIChatRequest, model: str) -> ChatRequest:
         logprobs=bool(body.logprobs),
         top_logprobs=_top_logprobs(body),
         format=format_of(body),
-        thinking=_thinking(body),
-        template_args=_template_args(body),
+        thinking=thinking_of(
+            body.reasoning_effort, "reasoning_effort", body.chat_template_kwargs, body.thinking_budget
+        ),
+        template_args=template_args_of(body.chat_template_kwargs),
         continues=_continues(body),
         images=image_options(body),
         stream=bool(body.stream),
@@ -126,66 +129,14 @@ def _top_logprobs(body: OpenAIChatRequest) -> int:
     return body.top_logprobs or 0
 
 
-def tool_of(tool: OpenAITool, at: int) -> Tool:
-    if tool.type != "function":
-        why = f"Tools of the type {tool.type!r} are not available; describe it as a `function`."
-        raise Unsupported(why, param=f"tools[{at}].type")
-    if tool.function is None:
-        raise InvalidRequest(f"`tools[{at}]` has no `function`.", param=f"tools[{at}].function")
-    described = tool.function
-    return Tool(described.name, described.description, described.parameters, bool(described.strict))
-
-
-def _tool_choice(choice: str | OpenAIToolChoice | None, tools: Sequence[Tool]) -> ToolChoice:
-    if choice is None or choice == "auto":
-        return ToolChoice()
-    if choice == "none":
-        return ToolChoice("none")
-    chosen = ToolChoice("required") if choice == "required" else _named_choice(choice)
-    missing = set(chosen.names) - {tool.name for tool in tools}
-    if missing:
-        raise InvalidRequest(f"`tool_choice` names {min(missing)!r}, which is not in `tools`.", param="tool_choice")
-    if not tools:
-        raise InvalidRequest("`tool_choice` asks for a call, but `tools` is empty.", param="tool_choice")
-    return chosen
-
-
-def _named_choice(choice: str | OpenAIToolChoice) -> ToolChoice:
-    if isinstance(choice, OpenAIToolChoice):
-        if choice.type == "function" and choice.function is not None:
-            return ToolChoice("required", (choice.function.name,))
-        if choice.type == "allowed_tools" and choice.allowed_tools is not None:
-            named = choice.allowed_tools
-            return ToolChoice(named.mode, tuple(tool.function.name for tool in named.tools if tool.function))
-    raise InvalidRequest(
-        "`tool_choice` must be none, auto, required, or an object that names a function or the allowed tools.",
-        param="tool_choice",
-    )
-
-
-def _thinking(body: OpenAIChatRequest) -> Thinking:
-    """`enable_thinking` of the template arguments is decisive; the effort `none` switches thinking off."""
-    effort = body.reasoning_effort
-    if effort is not None and effort not in EFFORTS:
-        message = f"`reasoning_effort` is {effort[:40]!r}; it must be one of {', '.join(EFFORTS)}."
-        raise InvalidRequest(message, param="reasoning_effort")
-    return enabled_thinking(effort, body.chat_template_kwargs, body.thinking_budget)
-
-
-def enabled_thinking(effort: str | None, template_args: dict[str, Any] | None, budget: int | None = None) -> Thinking:
-    """Raises InvalidRequest where `enable_thinking` is no truth value."""
-    asked = (template_args or {}).get("enable_thinking")
-    if asked is not None and not isinstance(asked, bool):
-        field = "chat_template_kwargs.enable_thinking"
-        raise InvalidRequest(f"`{field}` must be true or false.", param=field)
-    if effort == "none":
-        return Thinking(enabled=bool(asked), budget=budget)
-    return Thinking(enabled=asked, effort=effort, budget=budget)
-
-
-def _template_args(body: OpenAIChatRequest) -> dict[str, Any]:
-    given = body.chat_template_kwargs or {}
-    return {name: value for name, value in given.items() if name != "enable_thinking"}
+def _named(choice: OpenAIToolChoice) -> ToolChoice | None:
+    if choice.type == "function" and choice.function is not None:
+        return ToolChoice("required", (choice.function.name,))
+    allowed = choice.allowed_tools
+    if choice.type == "allowed_tools" and allowed is not None:
+        names = tuple(tool.function.name for tool in allowed.tools if tool.function)
+        return ToolChoice(allowed.mode, names) if names else None
+    return None
 
 
 def chat_completion(

@@ -39,7 +39,7 @@ class OpenAIFlatTool(msgspec.Struct, kw_only=True):
     """A function, without the level that chat completions have."""
 
     type: str
-    name: str | None = None
+    name: Annotated[str, Meta(min_length=1)] | None = None
     description: str | None = None
     parameters: dict[str, Any] | None = None
     strict: bool | None = None

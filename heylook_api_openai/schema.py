@@ -85,7 +85,7 @@ class OpenAIMessage(msgspec.Struct):
 
 
 class OpenAIFunction(msgspec.Struct):
-    name: str
+    name: Annotated[str, Meta(min_length=1)]
     description: str | None = None
     parameters: dict[str, Any] | None = None
     strict: bool | None = None

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from heylook_api_openai.chat import tool_of
 from heylook_api_openai.content import message_of
 from heylook_api_openai.schema import OpenAIMessage, OpenAITool
+from heylook_api_openai.tools import tool_of
 from heylook_core.errors import InvalidRequest, MissingField
 from heylook_core.messages import ChatRequest, Tokens
 

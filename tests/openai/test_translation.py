@@ -160,3 +160,14 @@ def test_only_users_and_tools_show_images():
     assert translated([{"role": "tool", "content": image}]).messages[0].content == (
         ImagePart("data:1", path="messages[0].content[0]"),
     )
+
+
+def test_with_auto_the_model_is_told_of_the_allowed_tools_only():
+    tools = [{"type": "function", "function": {"name": name}} for name in ("f", "g")]
+    allowed = {"mode": "auto", "tools": [{"type": "function", "function": {"name": "g"}}]}
+    found = translated(tools=tools, tool_choice={"type": "allowed_tools", "allowed_tools": allowed})
+    assert [tool.name for tool in found.tools] == ["g"]
+    required = {"type": "allowed_tools", "allowed_tools": {**allowed, "mode": "required"}}
+    assert [tool.name for tool in translated(tools=tools, tool_choice=required).tools] == ["f", "g"]
+    with pytest.raises(InvalidRequest):
+        translated(tools=tools, tool_choice={"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": []}})

@@ -129,7 +129,7 @@ def _opened(file: IO[bytes]) -> av.container.InputContainer:
     }
     try:
         return av.open(file, mode="r", format=container(head), options=options, metadata_errors="ignore")
-    except (av.error.FFmpegError, ValueError) as error:
+    except (av.error.FFmpegError, ValueError, MemoryError) as error:
         raise InvalidRequest(
             f"The file is not audio that can be read ({_reason(error)}); expected {NAMES}.", param=PARAM
         ) from error
@@ -139,7 +139,9 @@ def _sound_in(opened: av.container.InputContainer) -> AudioStream:
     if not opened.streams.audio:
         raise InvalidRequest("The file has no sound in it.", param=PARAM)
     stream = opened.streams.audio[0]
-    context = stream.codec_context
+    context: av.AudioCodecContext | None = stream.codec_context  # PyAV's types leave out that it may not be there
+    if context is None:
+        raise InvalidRequest("The file's sound is in a coding that cannot be read.", param=PARAM)
     context.thread_type = "NONE"
     if context.rate:
         _check_rate(context.rate)
@@ -172,7 +174,7 @@ def _frames(opened: av.container.InputContainer, stream: AudioStream) -> Iterato
                 yield from packet.decode()
             except av.error.InvalidDataError:
                 log.debug("a damaged packet is left out")
-    except (av.error.FFmpegError, ValueError) as error:
+    except (av.error.FFmpegError, ValueError, MemoryError) as error:
         log.debug("the audio breaks off: %s", error)
 
 

@@ -2,14 +2,13 @@
 
 gguf     random clients of a server with the GGUF demo model, for minutes
 prefix   random conversations, every answer compared with that of a model without prefix reuse
-swap     two models of which only one may be loaded, asked in turns
+swap     eight clients of two models of which only one may be loaded, for as many loads as wanted
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -18,9 +17,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from conversations import Script, ask, serving
+from conversations import Script, serving
+from swapping import installed, swapping
+from swapping import settings as swap_settings
 from test_prefix_scripts import STEPS, entry
-from traffic import Tally, Traffic, resident_bytes, settings
+from traffic import Tally, Traffic, settings
 
 from heylook_core.testkit.server import server_process
 
@@ -59,25 +60,26 @@ async def _scripts(provider: str, seeds: range) -> tuple[int, int]:
 
 
 def swap(arguments: argparse.Namespace) -> bool:
-    tally = asyncio.run(_swaps(arguments.swaps))
-    say(f"{tally.requests} swaps, every answer right")
-    return flat(tally)
+    """Each engine against itself and both against each other, where they are installed."""
+    names = installed()
+    pairs = [(name, name) for name in names] + ([tuple(names)] if len(names) > 1 else [])
+    flat = [_swaps(pair, arguments) for pair in pairs]
+    return all(flat)
 
 
-async def _swaps(count: int) -> Tally:
-    """Two names of the demo model, on both engines where both are installed."""
-    providers = [name for name in ("gguf", "mlx") if find_spec(f"heylook_{name}") is not None]
-    models = [entry(providers[number % len(providers)], f"m{number}") for number in range(2)]
-    tally = Tally()
-    async with serving(*models, max_loaded_models=1) as core:
-        for number in range(count):
-            model = f"m{number % 2}"
-            text, _ = await ask(core, model, ["What is the capital of France?"])
-            assert text == "Paris", (number, text)
-            assert [state.id for state in core.residency.states()] == [model]
-            tally.kinds[model] += 1
-            tally.memory.append(resident_bytes(os.getpid()))
-    return tally
+def _swaps(pair: tuple[str, ...], arguments: argparse.Namespace) -> bool:
+    models = swap_settings(*pair)
+    with server_process(models) as server:
+        names = [entry.id for entry in models.models]
+        swaps = asyncio.run(swapping(server, names, lambda swaps: swaps.loads < arguments.swaps, arguments.seed))
+    say(f"{' and '.join(names)}: {swaps.loads} loads, {swaps.answers} answers, none wrong")
+    for model, samples in swaps.memory.items():
+        first, most, last = (value / 2**20 for value in (samples[0], max(samples), samples[-1]))
+        say(f"  with {model}: {first:.0f} MiB first, {most:.0f} most, {last:.0f} last")
+        say(f"  from the first third to the last {100 * (swaps.growth(model) - 1):+.1f} %")
+    if not swaps.flat:
+        say("  FAILED: memory grew by more than 5 %")
+    return swaps.flat
 
 
 def flat(tally: Tally) -> bool:

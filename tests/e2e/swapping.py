@@ -1,0 +1,114 @@
+"""Clients of two models of which only one may be in memory: every answer is compared, memory is measured at rest.
+
+`scripts/soak swap` runs this for 500 swaps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from statistics import median
+from typing import Any
+
+import httpx
+from traffic import CLIENTS, resident_bytes
+
+import heylook_demo_model
+from heylook_core.settings import ModelEntry, ServerSettings, Settings
+from heylook_core.testkit.server import ServerProcess
+from heylook_demo_model.prompts import proven
+
+KINDS = ("fact", "recall", "count", "system")
+WARM = 4
+SLACK = 1.05
+
+
+def installed() -> list[str]:
+    return [name for name in ("mlx", "gguf") if find_spec(f"heylook_{name}") is not None]
+
+
+def settings(*providers: str) -> Settings:
+    """The demo model once for each provider, as `mlx-0`, `gguf-1` and so on; one at a time."""
+    models = tuple(_entry(provider, number) for number, provider in enumerate(providers))
+    return Settings(models=models, max_loaded_models=1, server=ServerSettings(port=0))
+
+
+def _entry(provider: str, number: int) -> ModelEntry:
+    path = heylook_demo_model.mlx_path() if provider == "mlx" else heylook_demo_model.gguf_path()
+    config: dict[str, Any] = {"model_path": str(path), "max_concurrency": 4}
+    if provider == "gguf":
+        exact = {"n_threads": 1, "flash_attn": False, "type_k": "f32", "type_v": "f32"}
+        config |= {"slots": 4, "n_ctx": 1024, "n_gpu_layers": 0, **exact}
+    return ModelEntry(id=f"{provider}-{number}", provider=provider, config=config)
+
+
+@dataclass
+class Swaps:
+    """What happened: loads, answers, and resident bytes of the server at rest by the model that was loaded."""
+
+    loads: int = 0
+    answers: int = 0
+    memory: dict[str, list[int]] = field(default_factory=dict)
+
+    def growth(self, model: str) -> float:
+        """The median of the last third of the samples as a part of that of the first third, after some to warm up."""
+        samples = self.memory[model][WARM:]
+        third = max(len(samples) // 3, 1)
+        return median(samples[-third:]) / median(samples[:third])
+
+    @property
+    def flat(self) -> bool:
+        return all(self.growth(model) <= SLACK for model in self.memory)
+
+
+async def swapping(server: ServerProcess, models: list[str], more: Callable[[Swaps], bool], seed: int = 0) -> Swaps:
+    """Rounds of `CLIENTS` clients, each of which asks both models, half of them the one first and half the other.
+
+    Raises AssertionError for a wrong answer.
+    """
+    swaps = Swaps()
+    limits = httpx.Limits(max_connections=2 * CLIENTS)
+    async with httpx.AsyncClient(base_url=server.url, timeout=300, limits=limits) as http:
+
+        async def client(number: int, turn: int) -> None:
+            chance = random.Random(f"{seed} {turn} {number}")
+            for step in range(2):
+                await asyncio.sleep(chance.uniform(0, 0.02))
+                prompt = chance.choice(proven(chance.choice(KINDS)))
+                text = await _ask(http, models[(number + step) % 2], prompt.messages, chance.random() < 0.5)
+                assert text == prompt.answer, (seed, turn, number, prompt.messages, text)
+                swaps.answers += 1
+
+        turn, told = 0, 0.0
+        while more(swaps):
+            await asyncio.gather(*(client(number, turn) for number in range(CLIENTS)))
+            states = (await http.get("/v1/admin/models")).json()["models"]
+            assert [state["in_flight"] for state in states] == [0]
+            loads, told = await _loads(http, told)
+            swaps.loads += loads
+            swaps.memory.setdefault(states[0]["id"], []).append(resident_bytes(server.process.pid))
+            turn += 1
+    return swaps
+
+
+async def _ask(http: httpx.AsyncClient, model: str, messages: Any, ollama: bool) -> str:
+    """By either API."""
+    body = {"model": model, "messages": messages}
+    if not ollama:
+        answer = await http.post("/v1/chat/completions", json={**body, "temperature": 0, "max_tokens": 100})
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["choices"][0]["message"]["content"])
+    options = {"num_predict": 100, "temperature": 0}
+    answer = await http.post("/api/chat", json={**body, "stream": False, "think": False, "options": options})
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["message"]["content"])
+
+
+async def _loads(http: httpx.AsyncClient, since: float) -> tuple[int, float]:
+    """How often a model was loaded after a moment, and the moment of the last decision."""
+    events = (await http.get("/v1/admin/events", params={"limit": 200})).json()["events"]
+    fresh = [event for event in events if event["at"] > since]
+    return sum(event["decision"] == "loaded" for event in fresh), max([since, *(event["at"] for event in fresh)])

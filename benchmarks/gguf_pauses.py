@@ -25,14 +25,12 @@ def worst_gap(model: Model, pace: PrefillPace | None, turn: int) -> float:
     engine = model.lanes()[0]
     engine.insert(SequenceTask(1, list(range(300, 310)), limit=400, sampling=GREEDY))
     tokens_at: list[float] = []
-    left = 0
     inserted = long_done = False
     while not long_done or len(tokens_at) < 20:
         if len(tokens_at) == 10 and not inserted:
             engine.insert(SequenceTask(2, _long_prompt(model.info.vocabulary, turn), limit=1, sampling=GREEDY))
-            inserted, left = True, LONG_PROMPT
-        outs = _step(model, pace, bool(tokens_at), left)
-        left = min([left, *(LONG_PROMPT - out.done for out in outs if isinstance(out, Prefilled) and out.sid == 2)])
+            inserted = True
+        outs = _step(model, pace, bool(tokens_at))
         now = time.perf_counter()
         found = [out.sid for out in outs if isinstance(out, Token)]
         tokens_at += [now] if 1 in found else []
@@ -46,12 +44,12 @@ def _long_prompt(vocabulary: int, turn: int) -> list[int]:
     return [300 + (turn * 7 + index * 13) % (vocabulary - 300) for index in range(LONG_PROMPT)]
 
 
-def _step(model: Model, pace: PrefillPace | None, decoding: bool, left: int) -> list[Out]:
+def _step(model: Model, pace: PrefillPace | None, decoding: bool) -> list[Out]:
     """One step, from which the pace learns as in the core's loop."""
     engine = model.lanes()[0]
     if pace is None:
         return engine.step(Budget(WHOLE))
-    budget = pace.budget(decoding, [left] if left else [])
+    budget = pace.budget(decoding)
     begun = time.perf_counter()
     outs = engine.step(Budget(budget))
     read = sum(out.done for out in outs if isinstance(out, Prefilled))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+from typing import Any
+
 import msgspec
+import numpy as np
 
 from heylook_core.messages import Event, Finished, FinishReason, SamplerSettings, Timings, Usage
 from heylook_core.provider import Codec, Engine, Job, SequenceTask, Token
@@ -51,6 +55,21 @@ class Choice:
     def length(self) -> int:
         """Prompt plus the most it may generate: what admission reserves."""
         return len(self.prepared.tokens) + self.prepared.limit
+
+    @functools.cached_property
+    def ids(self) -> np.ndarray[Any, Any]:
+        """The prompt as an int32 vector."""
+        return np.asarray(self.prepared.tokens, dtype=np.int32)
+
+    @property
+    def held(self) -> int:
+        """Prompt tokens that its state covers by now."""
+        return len(self.prepared.tokens) if self.decoding else max(self.prefilled, self.cached)
+
+    @property
+    def to_read(self) -> int:
+        """Prompt tokens that it had to compute when it entered."""
+        return len(self.prepared.tokens) - self.cached
 
     @property
     def remaining(self) -> int:

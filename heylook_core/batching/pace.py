@@ -7,7 +7,8 @@ from collections.abc import Iterable
 ALONE_SECONDS = 0.25
 BESIDE_SECONDS = 0.06
 SHORT_SECONDS = 0.5
-SHORT_PROMPT = 96
+WHOLE_SECONDS = 1.0
+SHORT_PROMPT = 192
 FIRST_CHUNK = 128
 SMALLEST_CHUNK = 32
 LARGEST_CHUNK = 4096
@@ -18,8 +19,9 @@ class PrefillPace:
 
     While other rows decode, a chunk takes about `BESIDE_SECONDS`, so that their next token is not late; when
     nobody waits for tokens, `ALONE_SECONDS`, which still bounds how late a cancellation is seen. Short prompts are not
-    cut up beside others, as many as `SHORT_SECONDS` allow: cut into pieces they would delay the others as much in
-    all, and while they are read, step after step computes few rows (8 to 10 % of the work of a burst of requests).
+    cut up beside others: one if it takes `WHOLE_SECONDS` at most, several as `SHORT_SECONDS` allow. Cut into pieces
+    they would delay the others as much in all, and while they are read, step after step computes few rows. The end
+    of a long prompt is not a short one.
     """
 
     def __init__(self) -> None:
@@ -27,7 +29,7 @@ class PrefillPace:
         self._decode_seconds = 0.0
 
     def budget(self, decoding: bool, remaining: Iterable[int] = ()) -> int:
-        """Prompt tokens for the next step. `remaining` are the tokens that prompts being read still lack."""
+        """Prompt tokens for the next step. `remaining` are the tokens that short prompts being read still lack."""
         speed = self.tokens_per_second
         if speed is None:
             return FIRST_CHUNK
@@ -35,7 +37,7 @@ class PrefillPace:
             return _bounded(speed * ALONE_SECONDS)
         whole = 0
         for tokens in sorted(remaining):
-            if tokens > SHORT_PROMPT or whole + tokens > speed * SHORT_SECONDS:
+            if tokens > SHORT_PROMPT or whole + tokens > speed * (SHORT_SECONDS if whole else WHOLE_SECONDS):
                 break
             whole += tokens
         return max(whole, _bounded(speed * BESIDE_SECONDS))

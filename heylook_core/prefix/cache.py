@@ -5,13 +5,15 @@ from __future__ import annotations
 import itertools
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 import numpy as np
 
 from heylook_core.provider import Snapshot
 from heylook_core.vision import outside_pictures
+
+Tokens: TypeAlias = Sequence[int] | np.ndarray[Any, Any]
 
 # How many of the least recently used entries are compared when one has to leave.
 OLDEST = 4
@@ -54,7 +56,7 @@ class PrefixCache:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def find(self, tokens: Sequence[int]) -> Hit:
+    def find(self, tokens: Tokens) -> Hit:
         """The longest usable kept prefix of `tokens`."""
         self.lookups += 1
         if not self._entries:
@@ -63,7 +65,7 @@ class PrefixCache:
         shared = {key: common_prefix(snapshot.tokens, prompt) for key, snapshot in self._entries.items()}
         usable = {key: self._usable(key, shared[key], prompt) for key in shared}
         candidates = [key for key in shared if usable[key] > 0]
-        for key in sorted(candidates, key=lambda key: (usable[key], key), reverse=True):
+        for key in sorted(candidates, key=lambda key: self._preference(key, usable[key]), reverse=True):
             snapshot = self._entries[key].cut(usable[key])
             if snapshot is not None:
                 self._entries.move_to_end(key)
@@ -73,7 +75,7 @@ class PrefixCache:
             return Hit(None, 0, "no kept state can be cut to the shared prefix")
         return Hit(None, 0, self._why_nothing(shared))
 
-    def likely(self, tokens: Sequence[int]) -> int:
+    def likely(self, tokens: Tokens) -> int:
         """How many tokens `find` would reuse now; changes nothing."""
         prompt = np.asarray(tokens, dtype=np.int32)
         return max(
@@ -141,6 +143,11 @@ class PrefixCache:
             return outside_pictures(prompt, min(shared, len(prompt) - 1))
         whole = shared == held and held < len(prompt) and outside_pictures(prompt, held) == held
         return held if whole else 0
+
+    def _preference(self, key: int, usable: int) -> tuple[int, bool, int, int]:
+        """The longest; of equals one in place, then one of which the least is cut away, then the newest."""
+        snapshot = self._entries[key]
+        return usable, snapshot.in_place, usable - len(snapshot.tokens), key
 
     def _covers(self, one: Snapshot, other: Snapshot) -> bool:
         """Whether `one` can stand for `other` in every lookup."""

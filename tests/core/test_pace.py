@@ -27,10 +27,18 @@ def test_nobody_waits_for_the_next_token_of_an_answer_that_does_not_exist(pace: 
 
 def test_short_prompts_are_read_whole_as_far_as_time_allows(pace: PrefillPace):
     assert pace.budget(True, [90]) == 90
-    assert pace.budget(True, [90, 60, 1500]) == 150
+    assert pace.budget(True, [90, 60]) == 150
     assert pace.budget(True, [90] * 8) == SPEED * SHORT_SECONDS // 90 * 90
 
 
-def test_the_end_of_a_long_prompt_counts_as_short(pace: PrefillPace):
+def test_one_short_prompt_is_read_whole_where_several_would_take_too_long():
+    slow = PrefillPace()
+    slow.learn(1.0, 150, False)
+    assert slow.budget(True, [140]) == 140
+    assert slow.budget(True, [140, 140]) == 140
+    assert slow.budget(True, [160]) == 32
+
+
+def test_a_prompt_is_short_up_to_a_length(pace: PrefillPace):
     assert pace.budget(True, [SHORT_PROMPT]) == SHORT_PROMPT
     assert pace.budget(True, [SHORT_PROMPT + 1]) < SHORT_PROMPT

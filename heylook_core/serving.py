@@ -384,7 +384,7 @@ class Serving:
                     return
         except Exception as error:
             run.lost(_as_heylook(error))
-        self.residency.release(resident)
+        self._release(resident, rid)
 
     async def _with_pictures(self, resident: Resident, submission: Submit | Call) -> Submit | Call:
         """Images are read once it is known that the model takes them; the worker gets pixels."""
@@ -395,7 +395,7 @@ class Serving:
         if asked is None or not asked.has_images:
             return submission
         require_images(_info(resident), resident.entry.id)
-        request = await self._images.read(asked)
+        request = await self._images.read(asked, submission.rid)
         if self.residency.resident(resident.entry.id) is not resident:
             message = f"Model {resident.entry.id!r} has left memory while the images of the request were read."
             raise Unavailable(message, retry_after=1)
@@ -428,6 +428,8 @@ class Serving:
 
     def _release(self, resident: Resident, rid: int) -> None:
         resident.runs.pop(rid, None)
+        if "_images" in self.__dict__:
+            self._images.let_go(rid)
         self.residency.release(resident)
 
     def _ended(self, run: Run, record: RequestRecord) -> None:

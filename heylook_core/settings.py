@@ -77,7 +77,8 @@ class ImageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     `fetch` is which web addresses are read: none (`deny`), those on the public internet (`public`), or any (`allow`),
     within `fetch_timeout` seconds. `max_bytes` and `max_pixels` bound one image, `max_count` and `max_total_pixels` those
-    of a request. `cache_bytes` are for decoded images that come again, as in the next turn of a conversation.
+    of a request. `cache_bytes` are for decoded images that come again, as in the next turn of a conversation;
+    `held_bytes` bound those of all requests that run or wait, beyond which a request is told to come again.
     """
 
     fetch: Literal["deny", "public", "allow"] = "public"
@@ -87,6 +88,7 @@ class ImageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     max_count: Positive = 32
     max_total_pixels: Positive = 100_000_000
     cache_bytes: NotNegative = 128 << 20
+    held_bytes: Positive = 1 << 30
 
 
 class AudioSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import json
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import ollama
 import openai
 import pytest
 from PIL import Image
 
-from heylook_core.testkit.server import LiveServer
+from heylook_core.settings import ModelEntry
+from heylook_core.testkit.server import LiveServer, live_server
 
-from .conftest import BLUE, RED, Ask, data_url, png, text_of
+from .conftest import BLUE, RED, Ask, data_url, png, settings, text_of
 
 pytestmark = pytest.mark.integration
 
 LOOK = "[toy:look]"
+CHAT = "/v1/chat/completions"
 
 
 def encoded(file: bytes) -> str:
@@ -277,3 +282,23 @@ def test_files_in_other_fields_and_other_bodies_are_refused(http: httpx.Client):
     answer = http.post(MULTIPART, data=form(), files=files(png(), png(), name="pictures"))
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "pictures")
     assert http.post(MULTIPART, json={"model": "eyes"}).status_code in (400, 415)
+
+
+def test_images_of_running_requests_are_bounded():
+    """Two of these fit; a third has to come again, and may, once one of the two has ended."""
+    wanted = settings(held_bytes=3_000_000)
+    slow = ModelEntry(id="slow", provider="toy", config={"vision": True, "step_delay": 0.01}, placement="thread")
+    wanted = msgspec.structs.replace(wanted, models=(slow,), default_model="slow")
+    body = {"model": "slow", "messages": shown(data_url(png(size=(800, 600))), text="hm")}
+    endless = {**body, "stream": True, "max_tokens": 7000, "ignore_eos": True}
+    with live_server(wanted) as running, httpx.Client(base_url=running.url, timeout=60) as client:
+        with contextlib.ExitStack() as open_ones:
+            for _ in range(2):
+                stream = open_ones.enter_context(client.stream("POST", CHAT, json=endless))
+                assert next(stream.iter_lines()).startswith("data: ")
+            refused = client.post(CHAT, json=body)
+            assert (refused.status_code, "images" in refused.json()["error"]["message"]) == (429, True)
+            assert "retry-after" in refused.headers
+        while (answer := client.post(CHAT, json=body)).status_code == 429:
+            time.sleep(0.05)
+        assert answer.status_code == 200

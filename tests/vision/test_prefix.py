@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from heylook_core.errors import InvalidRequest
+from heylook_core.errors import Busy, InvalidRequest
+from heylook_core.media.images import reader as reader_module
+from heylook_core.media.images.decode import decode
 from heylook_core.media.images.reader import DecodedImages, ImageReader
 from heylook_core.messages import ChatRequest, ImageOptions, ImagePart, Message, Picture, TextPart
 from heylook_core.settings import ImageSettings, ModelEntry, TierSettings
@@ -210,6 +213,39 @@ def test_an_image_is_decoded_once_and_again_for_another_size():
         reader.close()
 
     asyncio.run(scenario())
+
+
+@pytest.mark.unit
+def test_images_of_all_requests_together_are_bounded():
+    async def scenario() -> None:
+        reader = ImageReader(ImageSettings(held_bytes=2 * 64 * 64 * 3, cache_bytes=0))
+        await reader.read(request(RED_URL), 1)
+        await reader.read(request(BLUE_URL), 2)
+        with pytest.raises(Busy):
+            await reader.read(request(RED_URL), 3)
+        reader.let_go(1)
+        await reader.read(request(RED_URL), 3)
+        reader.close()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.unit
+def test_images_are_decoded_on_threads_of_their_own(monkeypatch: pytest.MonkeyPatch):
+    names: list[str] = []
+
+    def noted(data: bytes, options: ImageOptions, most: int) -> Picture:
+        names.append(threading.current_thread().name)
+        return decode(data, options, most)
+
+    async def scenario() -> None:
+        monkeypatch.setattr(reader_module, "decode", noted)
+        reader = ImageReader(ImageSettings())
+        await reader.read(request(RED_URL))
+        reader.close()
+
+    asyncio.run(scenario())
+    assert [name.startswith("heylook-images") for name in names] == [True]
 
 
 @pytest.mark.unit

@@ -13,7 +13,7 @@ from typing import TypeAlias, TypeVar
 
 import msgspec
 
-from heylook_core.errors import HeylookError, InvalidRequest
+from heylook_core.errors import Busy, HeylookError, InvalidRequest
 from heylook_core.media.images.decode import decode, pillow
 from heylook_core.media.images.fetch import fetch
 from heylook_core.media.images.source import checked_size, inline_data, is_web_address
@@ -37,11 +37,12 @@ class ImageReader:
         self._decoders = ThreadPoolExecutor(DECODERS, thread_name_prefix="heylook-images")
         self._fetchers = ThreadPoolExecutor(FETCHERS, thread_name_prefix="heylook-fetch")
         self._decoded = DecodedImages(settings.cache_bytes)
+        self._held: dict[int, int] = {}
 
-    async def read(self, request: ChatRequest) -> ChatRequest:
-        """The request with a picture in every image part. Raises InvalidRequest, naming the part at fault.
+    async def read(self, request: ChatRequest, holder: int = 0) -> ChatRequest:
+        """The request with a picture in every image part; they count as held until `let_go(holder)`.
 
-        Raises Unsupported where Pillow is missing.
+        Raises InvalidRequest, naming the part at fault, Unsupported without Pillow, Busy where too much is held.
         """
         parts = [part for message in request.messages for part in message.content if isinstance(part, ImagePart)]
         if not parts:
@@ -52,10 +53,15 @@ class ImageReader:
             raise InvalidRequest(message, param="messages")
         found = await _all([self._picture(part, request.images) for part in parts])
         self._check_total(found)
+        self._hold(holder, sum(len(one.data) for one in found))
         pictures = iter(found)
         return msgspec.structs.replace(
             request, messages=tuple(_with(message, pictures) for message in request.messages)
         )
+
+    def let_go(self, holder: int) -> None:
+        """What `holder` has read is not needed any more."""
+        self._held.pop(holder, None)
 
     def close(self) -> None:
         """Let go of the threads; a fetch that is under way ends by its own limit of time."""
@@ -94,6 +100,13 @@ class ImageReader:
             found = decode(data, options, limits.max_pixels)
             self._decoded.put(key, found)
         return found
+
+    def _hold(self, holder: int, nbytes: int) -> None:
+        held = sum(self._held.values())
+        if held and held + nbytes > self._settings.held_bytes:
+            message = f"The images of running and waiting requests take {held:,} bytes already: try again soon."
+            raise Busy(message, retry_after=1)
+        self._held[holder] = nbytes
 
     def _check_total(self, pictures: list[Picture]) -> None:
         total, most = sum(one.width * one.height for one in pictures), self._settings.max_total_pixels

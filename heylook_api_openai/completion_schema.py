@@ -8,13 +8,13 @@ import msgspec
 from msgspec import Meta
 
 from heylook_api_openai.performance import OpenAIPerformance
-from heylook_api_openai.schema import OpenAIGenerationRequest, OpenAIUsage
+from heylook_api_openai.schema import OpenAIGenerationRequest, OpenAIUsage, Texts
 
 
 class OpenAICompletionRequest(OpenAIGenerationRequest, kw_only=True):
     """`prompt` is a text, a list of texts, token ids, or a list of lists of them."""
 
-    prompt: str | list[str | int | list[int]]
+    prompt: Texts
     max_tokens: Annotated[int, Meta(ge=0)] | None = None
     best_of: Annotated[int, Meta(ge=1, le=128)] | None = None
     echo: bool | None = None

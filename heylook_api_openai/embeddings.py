@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from heylook_api_openai.schema import Texts
 from heylook_core.errors import InvalidRequest
 from heylook_core.messages import Vectors
 from heylook_core.provider import EmbedOptions
@@ -21,7 +22,7 @@ class OpenAIEmbeddingRequest(msgspec.Struct, kw_only=True):
     """`input` is a text, a list of texts, token ids, or a list of lists of them. The second group is ours."""
 
     model: str | None = None
-    input: str | list[str | int | list[int]]
+    input: Texts
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: Annotated[int, Meta(ge=1)] | None = None
     user: str | None = None

@@ -191,7 +191,7 @@ class OpenAIResponse(msgspec.Struct, kw_only=True):
     model: str
     output: list[Any] = []
     parallel_tool_calls: bool
-    previous_response_id: None = None
+    previous_response_id: str | None = None
     reasoning: OpenAIReasoningSettings
     store: Literal[False] = False
     temperature: float | None

@@ -17,6 +17,10 @@ Count: TypeAlias = Annotated[int, Meta(ge=1)]
 Share: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
 Side: TypeAlias = Annotated[int, Meta(ge=1, le=16384)]
 Penalty: TypeAlias = Annotated[float, Meta(ge=-2, le=2)]
+# one text, several, token ids, or lists of those; what a list mixes is refused later
+Texts: TypeAlias = Annotated[
+    str | list[str | int | list[int]], Meta(extra={"any_of": (str, list[str], list[int], list[list[int]])})
+]
 
 # ------------------------------------------------------------------ messages
 
@@ -262,7 +266,7 @@ class OpenAITokenLogprob(OpenAITopLogprob):
 
 class OpenAILogprobs(msgspec.Struct):
     content: list[OpenAITokenLogprob]
-    refusal: None = None
+    refusal: str | None = None
 
 
 class OpenAIAnsweredFunction(msgspec.Struct):
@@ -281,7 +285,7 @@ class OpenAIAnswer(msgspec.Struct, kw_only=True):
 
     role: Literal["assistant"] = "assistant"
     content: str | None
-    refusal: None = None
+    refusal: str | None = None
     reasoning_content: str | msgspec.UnsetType = msgspec.UNSET
     tool_calls: list[OpenAIAnsweredCall] | msgspec.UnsetType = msgspec.UNSET
 
@@ -318,7 +322,7 @@ class OpenAIToolCallDelta(msgspec.Struct, omit_defaults=True):
 class OpenAIDelta(msgspec.Struct, omit_defaults=True):
     role: Literal["assistant"] | None = None
     content: str | None = None
-    refusal: None = None
+    refusal: str | None = None
     reasoning_content: str | None = None
     tool_calls: list[OpenAIToolCallDelta] | None = None
 

@@ -293,9 +293,9 @@ def test_images_of_running_requests_are_bounded():
     endless = {**body, "stream": True, "max_tokens": 7000, "ignore_eos": True}
     with live_server(wanted) as running, httpx.Client(base_url=running.url, timeout=60) as client:
         with contextlib.ExitStack() as open_ones:
-            for _ in range(2):
-                stream = open_ones.enter_context(client.stream("POST", CHAT, json=endless))
-                assert next(stream.iter_lines()).startswith("data: ")
+            streams = [open_ones.enter_context(client.stream("POST", CHAT, json=endless)) for _ in range(2)]
+            lines = [stream.iter_lines() for stream in streams]
+            assert all(next(one).startswith("data: ") for one in lines)
             refused = client.post(CHAT, json=body)
             assert (refused.status_code, "images" in refused.json()["error"]["message"]) == (429, True)
             assert "retry-after" in refused.headers

@@ -34,6 +34,7 @@ GROUPS = {
 
 _DISTRIBUTIONS = {
     "coreml_stt": "heylook-coreml-stt",
+    "disk": "heylook-disk-cache",
     "duckdb": "heylook-duckdb",
     "gguf": "heylook-gguf",
     "llama_cpp": "heylook-gguf",

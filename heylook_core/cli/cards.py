@@ -52,7 +52,8 @@ def checked(invocation: Invocation) -> Check:
     warnings += [f"{row.card.entry.id}: {notice}" for row in rows for notice in row.card.notices]
     path = invocation.configuration.file.path
     where = f"{path} and plugins" if path else "plugins (there is no models.yaml)"
-    return Check(rows, _lost_places(invocation), warnings, budget, where)
+    faults = [*_lost_places(invocation), *(str(fault) for fault in [invocation.tier_fault()] if fault)]
+    return Check(rows, faults, warnings, budget, where)
 
 
 def fits_into(found: ModelCard, budget: int) -> bool | None:

@@ -174,10 +174,10 @@ def _config(invocation: Invocation) -> Iterator[Finding]:
     except HeylookError as error:
         yield Finding("config", "error", error.message)
         return
-    faults = [fault for entry in entries if (fault := invocation.entry_fault(entry))]
-    for fault in faults:
+    faults = [*map(invocation.entry_fault, entries), invocation.tier_fault()]
+    for fault in filter(None, faults):
         yield Finding("config", "error", fault.message)
-    if not faults:
+    if not any(faults):
         where = str(configuration.file.path) if configuration.file.path else "No models.yaml, so the defaults hold"
         yield Finding("config", "ok", f"{where}; {len(entries)} model{'' if len(entries) == 1 else 's'}")
 

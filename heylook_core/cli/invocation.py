@@ -86,6 +86,16 @@ class Invocation:
                 return ConfigError(f"Model '{entry.id}': {key} is {value}, where there is nothing.")
         return self._fault_of_files(entry, config)
 
+    def tier_fault(self) -> HeylookError | None:
+        """What is wrong with `prefix_tier`: a name that no installed tier has, or a wrong key."""
+        from heylook_core.prefix.configured import tier_config
+
+        try:
+            tier_config(self.settings, self.plugins, self.configuration.file)
+        except HeylookError as error:
+            return error
+        return None
+
     def _fault_of_files(self, entry: ModelEntry, config: Any) -> HeylookError | None:
         """What the entry's provider finds without loading."""
         from heylook_core.plugins import PROVIDERS

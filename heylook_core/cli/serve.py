@@ -54,6 +54,7 @@ def _show_loads(invocation: Invocation) -> None:
 
 def _serve(invocation: Invocation) -> int:
     from heylook_core.config import environment
+    from heylook_core.prefix.configured import tier_config
     from heylook_core.sinks import attached, wanted
     from heylook_core.web.run import run
 
@@ -64,6 +65,7 @@ def _serve(invocation: Invocation) -> int:
     if invocation.configuration.file.path is None:
         log.info("%s", _without_file(catalog))
     check_entries(catalog.entries(), invocation)
+    tier_config(invocation.settings, invocation.plugins, invocation.configuration.file)
     named = invocation.flags.get("model_id") or invocation.settings.default_model
     preload = catalog.get(named).id if named else None
 

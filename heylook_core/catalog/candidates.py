@@ -65,7 +65,7 @@ def in_hf_cache(cache: Path, on_error: OnError) -> Iterator[Candidate]:
 def _snapshot(repository: Path) -> Path | None:
     try:
         revision = (repository / "refs" / "main").read_text(encoding="utf-8").strip()
-        if revision and (repository / "snapshots" / revision).is_dir():
+        if revision and "/" not in revision and (repository / "snapshots" / revision).is_dir():
             return repository / "snapshots" / revision
     except (OSError, ValueError):
         pass

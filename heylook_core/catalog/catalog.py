@@ -105,11 +105,13 @@ class Catalog:
         except ConfigError as error:
             log.warning("scan: %s", error)
             return
+        entries = []
         for model in found.models:
             try:
-                shelf.add(configured(model, self._plugins, place.profile), "scan")
+                entries.append(configured(model, self._plugins, place.profile))
             except HeylookError as error:
                 log.warning("scan: %s is left out: %s", model.entry.id, error)
+        shelf.add_scanned(entries)
         for path, reason in found.skipped:
             log.info("scan: %s is left out: %s", path, reason)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -11,6 +11,7 @@ import yaml
 
 from heylook_core import yamlfile
 from heylook_core.catalog.importing import Imported
+from heylook_core.catalog.shelf import free_names
 from heylook_core.catalog.writing import plain
 from heylook_core.errors import ConfigError
 from heylook_core.paths import UnknownVariable, expanded, real
@@ -95,10 +96,16 @@ class Changes:
         self._existing: list[dict[str, Any]] = data.get("models") or []
         self._names = {name for entry in self._existing for name in (entry["id"], *(entry.get("aliases") or ()))}
         self._ids = {entry["id"]: index for index, entry in enumerate(self._existing)}
-        self._files = {file: index for index, entry in enumerate(self._existing) if (file := self._file(entry))}
-        for one in imported:
-            self._take(one)
+        self._files: dict[Path, list[int]] = {}
+        for index, entry in enumerate(self._existing):
+            if file := self._file(entry):
+                self._files.setdefault(file, []).append(index)
         self._note_lost(imported)
+        for one, entry_index in self._pairs(imported):
+            if entry_index is not None:
+                self._complete(entry_index, one)
+            else:
+                self._add(one, self._file(plain(one.entry)))
 
     def applied(self, data: dict[str, Any]) -> dict[str, Any]:
         """What the file is to say."""
@@ -107,23 +114,31 @@ class Changes:
             models[index]["config"] = {**(models[index].get("config") or {}), **keys}
         return {**data, "models": [*models, *self.new]}
 
-    def _take(self, one: Imported) -> None:
-        file = self._file(plain(one.entry))
-        index = self._files.get(file) if file else None
-        if index is None and (same := self._ids.get(one.entry.id)) is not None and self._is_free(same):
-            index = same
-        if index is not None:
-            self._complete(index, one)
-        else:
-            self._add(one, file)
+    def _pairs(self, imported: Sequence[Imported]) -> list[tuple[Imported, int | None]]:
+        """Each found model with the entry that it is: one of its file, by its name if several have that."""
+        found: dict[int, int] = {}
+        for by_name in (True, False):
+            for number, one in enumerate(imported):
+                candidates = self._files.get(self._file(plain(one.entry)) or Path(), [])
+                free = [index for index in candidates if index not in found.values()]
+                if by_name:
+                    free = [index for index in free if self._existing[index]["id"] == one.entry.id]
+                    free = free or self._without_file(one.entry.id)
+                if number not in found and free:
+                    found[number] = free[0]
+        return [(one, found.get(number)) for number, one in enumerate(imported)]
 
-    def _is_free(self, index: int) -> bool:
-        """Whether an entry leads to no file, so that a model of its name may be what it means."""
-        return (file := self._file(self._existing[index])) is None or not file.exists()
+    def _without_file(self, name: str) -> list[int]:
+        """The entry of this name, if it leads to no file: a model of its name may be what it means."""
+        index = self._ids.get(name)
+        if index is None:
+            return []
+        file = self._file(self._existing[index])
+        return [index] if file is None or not file.exists() else []
 
     def _add(self, one: Imported, file: Path | None) -> None:
         entry = plain(one.entry)
-        entry["id"] = next(name for name in _names(one.entry.id, file) if name not in self._names)
+        entry["id"] = next(name for name in free_names(one.entry.id, file) if name not in self._names)
         if aliases := [name for name in one.entry.aliases if name not in self._names]:
             entry["aliases"] = aliases
         else:
@@ -150,9 +165,8 @@ class Changes:
 
     def _note_lost(self, imported: Sequence[Imported]) -> None:
         elsewhere = {one.entry.id: one.entry.config.get("model_path") for one in imported}
-        for file, index in self._files.items():
-            if not file.exists():
-                name = self._existing[index]["id"]
+        for file, indices in self._files.items():
+            for name in (self._existing[index]["id"] for index in indices if not file.exists()):
                 found = f"; {elsewhere[name]} has its name" if name in elsewhere else ""
                 self.notes.append(f"{name}: {file} is not there any more{found}.")
 
@@ -165,11 +179,3 @@ class Changes:
         except UnknownVariable:
             return None
         return real(path) if path.is_absolute() else None
-
-
-def _names(wanted: str, file: Path | None) -> Iterator[str]:
-    yield wanted
-    if file is not None:
-        yield f"{file.parent.name}/{wanted}"
-    for number in range(2, 1_000_000):
-        yield f"{wanted}-{number}"

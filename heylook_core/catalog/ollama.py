@@ -102,7 +102,7 @@ def _parameters(blobs: Path, digests: list[str] | tuple[()]) -> tuple[dict[str, 
     left_out = []
     for digest in digests:
         for key, value in json.loads(_blob(blobs, digest).read_bytes()).items():
-            if key in PARAMETERS and not (key == "num_predict" and value < 1):
+            if key in PARAMETERS and value is not None and not (key == "num_predict" and value < 1):
                 config[PARAMETERS[key]] = [value] if key == "stop" and isinstance(value, str) else value
             else:
                 left_out.append(key)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import threading
 from collections import Counter
@@ -15,6 +14,7 @@ import msgspec
 from heylook_core.catalog.asking import recognise
 from heylook_core.catalog.candidates import Candidate, Program, in_folder, in_program
 from heylook_core.catalog.recognition import Recognised, Unservable
+from heylook_core.catalog.shelf import free_names
 from heylook_core.config import Environment
 from heylook_core.paths import real
 from heylook_core.plugins import Plugins
@@ -39,18 +39,16 @@ class Found(NamedTuple):
 def together(parts: Sequence[Found]) -> Found:
     """The models of several places: each file and each name once, whoever comes first."""
     models: list[Recognised] = []
-    skipped = [one for part in parts for one in part.skipped]
     taken: set[str] = set()
-    paths: set[Path] = set()
-    for model in (model for part in parts for model in part.models):
-        path = real(_path_of(model))
-        if path in paths:
-            continue
-        paths.add(path)
-        name = next(name for name in _names(model.entry.id, _path_of(model)) if name not in taken)
-        taken.update((name, *model.entry.aliases))
-        models.append(msgspec.structs.replace(model, entry=msgspec.structs.replace(model.entry, id=name)))
-    return Found(tuple(models), tuple(skipped))
+    before: set[Path] = set()
+    for part in parts:
+        new = [model for model in part.models if real(_path_of(model)) not in before]
+        before.update(real(_path_of(model)) for model in new)
+        for model in new:
+            name = next(name for name in free_names(model.entry.id, _path_of(model)) if name not in taken)
+            taken.update((name, *model.entry.aliases))
+            models.append(msgspec.structs.replace(model, entry=msgspec.structs.replace(model.entry, id=name)))
+    return Found(tuple(models), tuple(one for part in parts for one in part.skipped))
 
 
 def _path_of(model: Recognised) -> Path:
@@ -142,7 +140,7 @@ def _named(found: list[tuple[Candidate, Recognised]]) -> Iterator[Recognised]:
     taken: set[str] = set()
     for candidate, model in found:
         wanted = _wanted(candidate, model, together[candidate.group] == 1)
-        name = next(name for name in _names(wanted, candidate.path) if name not in taken)
+        name = next(name for name in free_names(wanted, candidate.path) if name not in taken)
         taken.update((name, *model.entry.aliases))
         config = {**model.entry.config, **_known_keys(candidate, model)}
         entry = msgspec.structs.replace(model.entry, id=name, config=config)
@@ -157,17 +155,9 @@ def _wanted(candidate: Candidate, model: Recognised, alone: bool) -> str:
     return candidate.group if alone or candidate.path.is_dir() else f"{candidate.group}:{model.entry.id}"
 
 
-def _names(wanted: str, path: Path) -> Iterator[str]:
-    """The name, the one with the folder before it, then with a number behind it."""
-    yield wanted
-    yield f"{path.parent.name}/{wanted}"
-    for number in itertools.count(2):
-        yield f"{wanted}-{number}"
-
-
 def _known_keys(candidate: Candidate, model: Recognised) -> dict[str, Any]:
     """What another program says; its context never goes beyond what the model was trained for."""
     config = dict(candidate.config)
-    if "n_ctx" in config and model.context:
+    if isinstance(config.get("n_ctx"), int) and model.context:
         config["n_ctx"] = min(config["n_ctx"], model.context)
     return config

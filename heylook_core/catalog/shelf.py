@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import itertools
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal, TypeAlias
+
+import msgspec
 
 from heylook_core.errors import ConfigError, ModelNotFound
 from heylook_core.paths import real
@@ -26,16 +30,26 @@ class Shelf:
         for entry in settings.models:
             self._put(entry, "models.yaml")
 
-    def add(self, entry: ModelEntry, source: Source) -> bool:
-        """Offer a model; False where its name or, for one that was scanned, its file is taken already."""
-        file = _file(entry)
-        if entry.id in self._taken or (source == "scan" and file in self._files):
-            return False
-        self._taken.update((entry.id, *entry.aliases))
-        if file:
-            self._files.add(file)
-        self._put(entry, source)
-        return True
+    def add(self, entry: ModelEntry, source: Source) -> None:
+        """Offer a model; it is left out where its name is taken."""
+        if entry.id not in self._taken:
+            self._taken.update((entry.id, *entry.aliases))
+            if (file := _file(entry)) is not None:
+                self._files.add(file)
+            self._put(entry, source)
+
+    def add_scanned(self, entries: Iterable[ModelEntry]) -> None:
+        """Offer what lies at one place: unless models.yaml has the name, or somebody has the file, already.
+
+        Whose name somebody else has gets another one.
+        """
+        files = set(self._files)
+        explicit = {name for entry in self.settings.models for name in (entry.id, *entry.aliases)}
+        for entry in entries:
+            file = _file(entry)
+            if entry.id not in explicit and file not in files:
+                name = next(name for name in free_names(entry.id, file) if name not in self._taken)
+                self.add(msgspec.structs.replace(entry, id=name), "scan")
 
     def replace(self, entry: ModelEntry) -> None:
         """Take another entry for a model that is there."""
@@ -57,7 +71,7 @@ class Shelf:
             why = "is disabled; set its `enabled` to true" if disabled else f"does not exist. {self._hint(wanted)}"
             raise ConfigError(f"The default model '{wanted}' {why}", param="default_model")
         brought = (model for model in self.entries if self.sources[model] == "plugin")
-        return next(brought, None) if not settings.models else None
+        return next(brought, None) if not settings.models and not settings.scan else None
 
     def _put(self, entry: ModelEntry, source: Source) -> None:
         if not entry.enabled:
@@ -74,6 +88,15 @@ class Shelf:
         known = [*close, *others]
         more = f" and {len(known) - 20} more" if len(known) > 20 else ""
         return f"Available: {', '.join(known[:20])}{more}" if known else "No model is configured."
+
+
+def free_names(wanted: str, file: Path | None) -> Iterator[str]:
+    """The name, the one with the folder of the file before it, then with a number behind it."""
+    yield wanted
+    if file is not None:
+        yield f"{file.parent.name}/{wanted}"
+    for number in itertools.count(2):
+        yield f"{wanted}-{number}"
 
 
 def _file(entry: ModelEntry) -> Path | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -19,16 +20,20 @@ class Folder(NamedTuple):
     state: State
 
 
-def folders(root: Path, on_error: OnError, seen: set[tuple[int, int]] | None = None) -> Iterator[Folder]:
-    """`root` and the folders below it, in order of name; hidden ones are left out, links are followed.
+def folders(root: Path, on_error: OnError) -> list[Folder]:
+    """`root` and the folders below it, in order of their paths; hidden ones are left out, links are followed.
 
-    `on_error` is told of folders and files that cannot be read. `seen` are device and inode of folders to leave out,
-    and of those that were given: whoever shares it between calls gets no folder twice.
+    A folder that links lead to as well has the path without them. `on_error` is told of folders and files that cannot
+    be read.
     """
-    seen = set() if seen is None else seen
-    waiting = [root]
-    while waiting:
-        path = waiting.pop()
+    return sorted(_walk(root, on_error), key=lambda folder: folder.path)
+
+
+def _walk(root: Path, on_error: OnError) -> Iterator[Folder]:
+    seen: set[tuple[int, int]] = set()
+    waiting, links = deque([root]), deque[Path]()
+    while waiting or links:
+        path = waiting.popleft() if waiting else links.popleft()
         try:
             stat = path.stat()
             entries = sorted(os.scandir(path), key=lambda entry: entry.name)
@@ -40,7 +45,9 @@ def folders(root: Path, on_error: OnError, seen: set[tuple[int, int]] | None = N
         seen.add((stat.st_dev, stat.st_ino))
         visible = [entry for entry in entries if not entry.name.startswith(".")]
         yield _folder(path, visible, on_error)
-        waiting += [path / entry.name for entry in reversed(visible) if _is_folder(entry)]
+        for entry in visible:
+            if _is_folder(entry):
+                (links if entry.is_symlink() else waiting).append(path / entry.name)
 
 
 def _folder(path: Path, entries: list[os.DirEntry[str]], on_error: OnError) -> Folder:

@@ -10,16 +10,18 @@ import msgspec
 import yaml
 
 from heylook_core.errors import ConfigError
+from heylook_core.paths import expanded_in
 from heylook_core.settings import ModelEntry
 
 ORDER = ("id", "provider", "description", "tags", "aliases", "config")
 
 
 def plain(entry: ModelEntry) -> dict[str, Any]:
-    """The entry as a mapping, without what is the default."""
+    """The entry as a mapping, as models.yaml has it: without what is the default, dollar signs in paths doubled."""
     data = msgspec.to_builtins(entry)
-    defaults = msgspec.to_builtins(ModelEntry(id="", provider=""))
-    kept = {key: _lists(value) for key, value in data.items() if value != defaults[key]}
+    defaults = _lists(msgspec.to_builtins(ModelEntry(id="", provider="")))
+    data = expanded_in(_lists(data), lambda text, where: text.replace("$", "$$"))
+    kept = {key: value for key, value in data.items() if value != defaults[key]}
     return {key: kept[key] for key in (*ORDER, *sorted(kept.keys() - set(ORDER))) if key in kept}
 
 

@@ -259,6 +259,24 @@ def test_the_store_of_ollama_is_served_in_place(run: Run, tmp_path: Path, monkey
     assert "hf.co/acme/one:Q8_0: as llama: Its system prompt is left out" in err
 
 
+def test_models_of_ollama_that_share_their_weights_are_models_of_their_own(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, library = file_of(tmp_path), "registry.ollama.ai/library"
+    for name, params in (("cold", {"temperature": 0}), ("hot", {"temperature": 1}), ("odd", {"num_ctx": None})):
+        put_in_ollama(tmp_path, f"{library}/{name}/latest", {"model": model, "params": json.dumps(params).encode()})
+    monkeypatch.setenv("OLLAMA_MODELS", str(tmp_path))
+    found = {str(entry["id"]): entry["config"] for entry in entries(run, "--ollama")}
+    assert [config.get("temperature") for config in found.values()] == [0, 1, None]  # type: ignore[attr-defined]
+    Path("models.yaml").write_text("models: []\nscan: [{program: ollama}]\n")
+    listed = [row["id"] for row in json.loads(run("models", "--json")[1]) if row["source"] == "scan"]
+    assert listed == list(found) == ["cold", "hot", "odd"]
+    assert run("import", "--ollama", "--merge")[0] == 0
+    assert run("import", "--ollama", "--merge")[1] == "models.yaml has all of them already; nothing is written.\n"
+    put_in_ollama(tmp_path, f"{library}/warm/latest", {"model": model, "params": b'{"temperature": 0.5}'})
+    assert "1 model added" in run("import", "--ollama", "--merge")[1]
+
+
 def _digest(data: bytes) -> str:
     from hashlib import sha256
 

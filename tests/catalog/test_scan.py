@@ -99,6 +99,14 @@ def test_an_entry_of_the_file_wins_by_its_name_and_by_its_file(settings, plugins
     assert ids(Catalog(settings(linked), plugins)) == ["mine", "b"]
 
 
+def test_two_places_with_models_of_one_name_serve_both(plugins, folder, tmp_path):
+    write_gguf(tmp_path / "others" / "a.gguf", {**LLAMA, "general.file_type": 7})
+    (tmp_path / "others" / "b").symlink_to(folder / "b")
+    places = tuple(ScanSettings(folder=str(place)) for place in (folder, tmp_path / "others", folder))
+    catalog = Catalog(Settings(scan=places), plugins)
+    assert ids(catalog) == ["a", "b", "others/a"]
+
+
 def test_a_disabled_entry_hides_what_lies_there(settings, plugins, folder):
     config = {"model_path": str(folder / "a.gguf")}
     assert ids(Catalog(settings(ModelEntry(id="x", provider="gguf", enabled=False, config=config)), plugins)) == ["b"]

@@ -85,7 +85,7 @@ def _has_first_block(path: Path) -> bool:
 
 def _model(path: Path, header: GgufHeader, files: tuple[Path, ...], companions: Sequence[Path]) -> Recognised:
     trained = header.value("context_length")
-    context = trained if isinstance(trained, int) and trained > 0 else 0
+    context = trained if type(trained) is int and trained > 0 else 0
     config: dict[str, object] = {"model_path": str(path)}
     if context:
         config["n_ctx"] = min(context, DEFAULT_CONTEXT)

@@ -66,7 +66,8 @@ def _fault(config: Any, names: set[str]) -> str | None:
     """Why neither mlx-lm nor mlx-vlm can load a model with this config.json."""
     if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
         return "Its config.json names no model_type, so it is no language model."
-    kind, architectures = config["model_type"], [str(name) for name in config.get("architectures") or ()]
+    kind, named = config["model_type"], config.get("architectures")
+    architectures = [str(name) for name in named] if isinstance(named, list) else []
     if any(word in name for name in architectures for word in DRAFT_HEADS) or "medusa_num_heads" in config:
         return f"It is a draft head ({', '.join(architectures) or kind}) of another model."
     if kind not in text_types() and not (isinstance(config.get("vision_config"), dict) and kind in vision_types()):
@@ -118,4 +119,4 @@ def _context(config: dict[str, Any]) -> int:
     inner = config.get("text_config")
     sources = (config, inner if isinstance(inner, dict) else {})
     found = (source.get(key) for source in sources for key in CONTEXT_KEYS)
-    return next((length for length in found if isinstance(length, int) and length > 0), 0)
+    return next((length for length in found if type(length) is int and length > 0), 0)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from heylook_core.testkit.provider_contract import ProviderContract
     from heylook_core.testkit.scripted import ScriptedProvider
     from heylook_core.testkit.sink_contract import SinkContract
+    from heylook_core.testkit.speech_contract import SpeechContract
     from heylook_core.testkit.toy import ToyProvider
 
 _HOME = {
@@ -22,6 +23,7 @@ _HOME = {
     "ProviderContract": "provider_contract",
     "DialectContract": "dialect_contract",
     "SinkContract": "sink_contract",
+    "SpeechContract": "speech_contract",
     "PrefixTierContract": "tier_contract",
     "ToyProvider": "toy",
     "ScriptedProvider": "scripted",
@@ -32,6 +34,7 @@ __all__ = [
     "ProviderContract",
     "ScriptedProvider",
     "SinkContract",
+    "SpeechContract",
     "ToyProvider",
 ]
 

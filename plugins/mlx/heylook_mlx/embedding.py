@@ -65,11 +65,14 @@ class Embedder:
         return [*body[:room], *self._after]
 
     def _measured(self) -> int:
+        """MLX computes when it is asked for values; the shape is known before that."""
+        if self._body is None:
+            return 0
         try:
-            states = self.hidden([[0]], fresh(self.model))
+            states = self._body(mx.array([[0]]), cache=fresh(self.model))
         except Exception:
             return 0
-        return int(states.shape[-1]) if states.ndim == 3 else 0
+        return int(states.shape[-1]) if isinstance(states, mx.array) and states.ndim == 3 else 0
 
 
 def pooling_of(folder: Path) -> Pooling:

@@ -201,7 +201,7 @@ class _Writer:
         """What a stream consists of: lines of JSON, or events whose `data` is JSON, as OpenAPI 3.2 has them."""
         failure = [dialect.error_body] if dialect.error_body is not None else []
         options = [self._schemas.of(piece) for piece in (*_options(operation.chunk), *failure)]
-        schema: Json = {"anyOf": options, "description": "The error is the last one of a stream that fails."}
+        schema: Json = {"oneOf": options, "description": "The error is the last one of a stream that fails."}
         if "ndjson" in operation.chunk_media:
             return schema
         data: Json = {**JSON_TEXT, "contentSchema": schema}
@@ -215,7 +215,7 @@ class _Writer:
         if type_ is None:
             return {} if "json" in media else {"type": "string"}
         options = [self._schemas.of(option) for option in _options(type_)]
-        return options[0] if len(options) == 1 else {"anyOf": options}
+        return options[0] if len(options) == 1 else {"oneOf": options}
 
     def _answer(self, description: str, content: Json, retry: bool = False) -> Json:
         headers = {"x-request-id": {"$ref": "#/components/headers/RequestId"}}

@@ -6,14 +6,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
+from heylook_core.settings import ModelEntry
 from heylook_core.testkit.server import LiveServer, live_server, toy_settings
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[LiveServer]:
-    with live_server(toy_settings(answer_tokens=12, context=2048)) as running:
+    settings = toy_settings(answer_tokens=12, context=2048)
+    models = (*settings.models, ModelEntry(id="scripted", provider="scripted", placement="thread"))
+    with live_server(msgspec.structs.replace(settings, models=models)) as running:
         yield running
 
 

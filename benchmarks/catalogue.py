@@ -1,11 +1,7 @@
-"""What a large catalogue costs: listing 300 models, and looking through 1,000 model folders.
-
-python -m benchmarks.catalogue [models | scan]
-"""
+"""What a large catalogue costs: the parts `models` and `scan` of `python -m benchmarks.swap`."""
 
 from __future__ import annotations
 
-import argparse
 import http.client
 import json
 import struct
@@ -13,15 +9,15 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-from benchmarks.servers import heylook
+from benchmarks.servers import Server, heylook
 from benchmarks.tables import spread, table
 
-MODELS, FOLDERS, REQUESTS, ROUNDS = 300, 1000, 200, 5
+MODELS, FOLDERS, REQUESTS = 300, 1000, 200
+HEADER = ["measure", "median [range]", "target"]
 TENSORS, VOCABULARY = 291, 32_000
-
-Row = list[str]
 
 
 def write_gguf(path: Path) -> Path:
@@ -76,21 +72,32 @@ def write_models(root: Path, count: int) -> list[Path]:
     ]
 
 
-def models() -> list[Row]:
-    """GET /v1/models with 300 models, over one connection; the first answer apart."""
+def models(rounds: int) -> str:
+    """GET /v1/models with 300 models in the catalogue, 200 times over one connection; the first answer apart."""
+    firsts, p95s, medians = [], [], []
     with tempfile.TemporaryDirectory() as place:
-        paths = write_models(Path(place), MODELS)
-        entries = [_entry(path) for path in paths]
-        with heylook(entries) as server:
-            connection = http.client.HTTPConnection(server.base.removeprefix("http://"))
-            first, *others = [_milliseconds(lambda: _list(connection)) for _ in range(REQUESTS + 1)]
-            connection.close()
-    p95 = sorted(others)[int(len(others) * 0.95)]
-    return [
-        [f"`/v1/models` with {MODELS} models, p95 of {REQUESTS} after the first, ms", f"{p95:.2f}", "<= 5"],
-        ["the same, median, ms", spread(others), ""],
-        ["the first, ms", f"{first:.1f}", ""],
+        entries = [_entry(path) for path in write_models(Path(place), MODELS)]
+        for _ in range(rounds):
+            with heylook(entries) as server:
+                first, *others = _listings(server)
+            firsts.append(first)
+            medians.append(median(others))
+            p95s.append(sorted(others)[int(len(others) * 0.95)])
+    rows = [
+        ["`/v1/models`, p95 after the first, ms", spread(p95s), "<= 5"],
+        ["`/v1/models`, median after the first, ms", spread(medians), ""],
+        ["`/v1/models`, the first, ms", spread(firsts), ""],
     ]
+    return table(HEADER, rows)
+
+
+def _listings(server: Server) -> list[float]:
+    """Milliseconds of each."""
+    connection = http.client.HTTPConnection(server.base.removeprefix("http://"))
+    try:
+        return [_milliseconds(lambda: _list(connection)) for _ in range(REQUESTS + 1)]
+    finally:
+        connection.close()
 
 
 def _entry(path: Path) -> dict[str, Any]:
@@ -111,7 +118,7 @@ def _milliseconds(work: Callable[[], object]) -> float:
     return (time.perf_counter() - began) * 1000
 
 
-def scan() -> list[Row]:
+def scan(rounds: int) -> str:
     """A catalogue over 1,000 model folders: made, and made anew where nothing has changed. The disk cache is warm."""
     from heylook_core.catalog import Catalog
     from heylook_core.plugins import Plugins
@@ -119,35 +126,18 @@ def scan() -> list[Row]:
 
     plugins = Plugins()
     plugins.load_hooks()
+    first, again = [], []
     with tempfile.TemporaryDirectory() as place:
         write_models(Path(place), FOLDERS)
         settings = Settings(scan=(ScanSettings(folder=place),))
-        first, again = [], []
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             began = time.perf_counter()
             catalog = Catalog(settings, plugins)
-            first.append(time.perf_counter() - began)
+            made = time.perf_counter()
+            catalog.adopt(catalog.prepared(settings))
+            first.append(made - began)
+            again.append(time.perf_counter() - made)
             if sum(catalog.source(entry.id) == "scan" for entry in catalog.entries()) != FOLDERS:
                 raise RuntimeError(f"{len(catalog.entries())} models were found, {FOLDERS} were expected")
-            began = time.perf_counter()
-            catalog.adopt(catalog.prepared(settings))
-            again.append(time.perf_counter() - began)
-    return [
-        [f"scan of {FOLDERS} model folders, s", spread(first), "<= 3"],
-        ["the same again, nothing changed, s", spread(again), ""],
-    ]
-
-
-PARTS: dict[str, Callable[[], list[Row]]] = {"models": models, "scan": scan}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", nargs="?", choices=PARTS, help="one of them; without it all")
-    part = parser.parse_args().part
-    rows = [row for name, measure in PARTS.items() if part in (None, name) for row in measure()]
-    print(table(["measure", "median [range]", "target"], rows))
-
-
-if __name__ == "__main__":
-    main()
+    rows = [["scan, s", spread(first), "<= 3"], ["the same again, nothing changed, s", spread(again), ""]]
+    return table(HEADER, rows)

@@ -32,6 +32,27 @@ SHAPE = {
 KINDS = {
     "llama": {"model_type": "llama", "architectures": ["LlamaForCausalLM"]},
     "qwen3": {"model_type": "qwen3", "architectures": ["Qwen3ForCausalLM"]},
+    "gemma3_text": {"model_type": "gemma3_text", "sliding_window": 32, "sliding_window_pattern": 2},
+    "lfm2": {
+        "model_type": "lfm2",
+        "norm_eps": 1e-5,
+        "conv_bias": False,
+        "conv_L_cache": 3,
+        "block_dim": 128,
+        "block_ff_dim": 256,
+        "block_multiple_of": 32,
+        "block_ffn_dim_multiplier": 1.0,
+        "block_auto_adjust_ff_dim": False,
+        "layer_types": ["conv", "full_attention", "conv"],
+    },
+    "mamba": {
+        "model_type": "mamba",
+        "state_size": 8,
+        "conv_kernel": 4,
+        "use_bias": False,
+        "use_conv_bias": True,
+        "time_step_rank": 8,
+    },
 }
 
 
@@ -95,6 +116,12 @@ def other_llama(tmp_path_factory):
 def qwen3(tmp_path_factory):
     """Folder of a random Qwen3."""
     return write_model(tmp_path_factory.mktemp("models") / "qwen3", "qwen3")
+
+
+@pytest.fixture(scope="session")
+def make_model(tmp_path_factory):
+    """Makes a random model of a kind; its folder."""
+    return lambda kind: write_model(tmp_path_factory.mktemp("models") / kind, kind)
 
 
 @pytest.fixture(scope="session")

@@ -37,10 +37,10 @@ def requests(rounds: int) -> str:
         twin = _twin(stack)
         rates: dict[Server, list[float]] = {server: [] for server in (ours, whole, twin) if server is not None}
         for server in rates:
-            asyncio.run(_rate(server, 20))
+            asyncio.run(rate(server, 20))
         for _ in range(rounds):
             for server, found in rates.items():
-                found.append(asyncio.run(_rate(server, REQUESTS)))
+                found.append(asyncio.run(rate(server, REQUESTS)))
     rows = [["web layer and dialect alone", ours, ">= 2"], ["whole server, model in a thread", whole, "reported"]]
     cells = [
         [str(label), spread(rates[server], 0), *_beside(rates, server, twin), target] for label, server, target in rows
@@ -64,7 +64,7 @@ def _twin(stack: ExitStack) -> Server | None:
     )
 
 
-async def _rate(server: Server, count: int) -> float:
+async def rate(server: Server, count: int) -> float:
     """Requests per CPU second of the server."""
     before = server.cpu_seconds()
     await asyncio.gather(*(_ask(server, count) for _ in range(CONNECTIONS)))

@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from heylook_core.catalog.hub import Hub, RemoteFile, Repository
-from heylook_core.catalog.pulled import PulledModel, Record, read_record, recognised, with_model, write_record
+from heylook_core.catalog.pulled import PulledModel, Record, read_record, recognised, refusal, with_model, write_record
 from heylook_core.catalog.transfer import PARTIAL, begun_bytes, fetch, is_there
 from heylook_core.catalog.wanted import Selection, Wanted, select, wanted
 from heylook_core.errors import HeylookError, PullFailed
@@ -112,6 +112,8 @@ class Puller:
         record = with_model(record, model, repository.revision)
         kept = next(each for each in record.models if each.id == model.id)
         entry = recognised(folder, kept, self._plugins)
+        if entry is None and (why := refusal(folder, kept, self._plugins)) is not None:
+            raise PullFailed(f"{selection.id} was fetched to {folder}, but cannot be served: {why}")
         if entry is None:
             providers = ", ".join(self._plugins.names(PROVIDERS)) or "none"
             raise PullFailed(

@@ -65,11 +65,15 @@ def with_model(record: Record, model: PulledModel, revision: str) -> Record:
 def recognised(folder: Path, model: PulledModel, plugins: Plugins) -> ModelEntry | None:
     """The entry that the plugins make of the model's files under the name that it was pulled by; None if none does."""
     found = recognise(folder / model.path if model.path else folder, plugins)
-    if isinstance(found, Unservable):
-        log.info("%s cannot be served: %s", model.id, found.reason)
     if not isinstance(found, Recognised):
         return None
     return msgspec.structs.replace(found.entry, id=model.id, aliases=model.aliases)
+
+
+def refusal(folder: Path, model: PulledModel, plugins: Plugins) -> str | None:
+    """Why the model's files cannot be served, if a plugin knows them."""
+    found = recognise(folder / model.path if model.path else folder, plugins)
+    return found.reason if isinstance(found, Unservable) else None
 
 
 def pulled_models(models: Path, plugins: Plugins) -> Iterator[ModelEntry]:
@@ -80,4 +84,5 @@ def pulled_models(models: Path, plugins: Plugins) -> Iterator[ModelEntry]:
             if entry is not None:
                 yield entry
             else:
-                log.debug("leaving out %s: no plugin recognises it", model.id)
+                why = refusal(path.parent, model, plugins) or "no plugin recognises it"
+                log.info("pulled model %s is left out: %s", model.id, why)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from heylook_core.cli.invocation import Invocation
-from heylook_core.cli.options import config_option
+from heylook_core.cli.options import LEVELS, config_option, flags, logging_at
 from heylook_core.errors import ConfigError, HeylookError
 
 if TYPE_CHECKING:
@@ -34,8 +34,11 @@ OUTPUT = "models_imported.yaml"
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help=f"Where to write.  [{OUTPUT}]")
 @click.option("--merge", is_flag=True, help="Add to FILE (without --output the models.yaml in use); show a diff first.")
 @click.option("--dry-run", is_flag=True, help="Write nothing.")
+@click.option("--log-level", type=LEVELS, help="What is told besides; also before the command.")
 @config_option
+@click.pass_context
 def import_(
+    context: click.Context,
     folder: Path | None,
     hf_cache: bool,
     lm_studio: bool,
@@ -45,12 +48,15 @@ def import_(
     output: Path | None,
     merge: bool,
     dry_run: bool,
+    log_level: str | None,
 ) -> int:
     """Find models where they lie and write entries of models.yaml for them. Nothing is copied."""
     asked = {"hf-cache": hf_cache, "lm-studio": lm_studio, "ollama": ollama}
     programs = [program for program, wanted in asked.items() if wanted]
     if folder is None and not programs:
         raise click.UsageError("Say where to look: --folder DIR, --hf-cache, --lm-studio or --ollama.")
+    if log_level is not None and "log_level" not in flags(context):
+        context.with_resource(logging_at(log_level))
     from heylook_core.catalog.importing import imported
 
     overrides = overrides_of(given)
@@ -64,10 +70,18 @@ def import_(
         for note in one.notes:
             click.echo(f"note: {one.entry.id}: {note}", err=True)
     if not entries:
-        raise ConfigError(f"No model was found{' that can be served' if skipped else ''}; nothing is written.")
+        raise ConfigError(_nothing(bool(skipped), invocation))
     if merge and target.exists():
         return _merge(target, entries, dry_run, invocation)
     return _write(target, entries, dry_run)
+
+
+def _nothing(skipped: bool, invocation: Invocation) -> str:
+    from heylook_core.plugins import PROVIDERS
+
+    backends = [row.name for row in invocation.plugins.rows() if row.group == PROVIDERS and row.dist != "heylook"]
+    asked = f"installed backends: {', '.join(backends) or 'none'}"
+    return f"No model was found{' that can be served' if skipped else ''}; nothing is written ({asked})."
 
 
 def overrides_of(given: Sequence[str]) -> dict[str, Any]:

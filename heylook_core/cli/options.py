@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
+
+if TYPE_CHECKING:
+    from heylook_core.settings import LogLevel
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -59,6 +63,14 @@ _SERVING = (
     _option("--log-rotate-mb", type=click.IntRange(1), metavar="MB", help="Size of a log file.  [default: 100]"),
     _option("--log-rotate-count", type=click.IntRange(0), metavar="N", help="Old log files to keep.  [default: 10]"),
 )
+
+
+def logging_at(level: str) -> AbstractContextManager[object]:
+    """Log to the console at this level, for a command that does not serve."""
+    from heylook_core.logs import logging_to
+    from heylook_core.settings import LoggingSettings
+
+    return logging_to(LoggingSettings(level=cast("LogLevel", level)))
 
 
 def serving_options(command: F) -> F:

@@ -15,7 +15,7 @@ from heylook_core.cli.doctor import doctor
 from heylook_core.cli.import_ import import_
 from heylook_core.cli.invocation import Invocation, plugins_for_help
 from heylook_core.cli.models import models
-from heylook_core.cli.options import COMMON, flags, serving_options
+from heylook_core.cli.options import COMMON, flags, logging_at, serving_options
 from heylook_core.cli.plugins import plugins
 from heylook_core.cli.pull import pull
 from heylook_core.cli.routes import routes
@@ -68,10 +68,7 @@ def _refuse_serving_options(context: click.Context) -> None:
 
 def _show_log(context: click.Context) -> None:
     if level := flags(context).get("log_level"):
-        from heylook_core.logs import logging_to
-        from heylook_core.settings import LoggingSettings
-
-        context.with_resource(logging_to(LoggingSettings(level=level)))
+        context.with_resource(logging_at(level))
 
 
 for command in (serve, models, import_, pull, plugins, routes, doctor, conformance):

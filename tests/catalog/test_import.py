@@ -145,6 +145,14 @@ def test_everything_else_is_skipped_with_a_reason(run: Run, root: Path) -> None:
     assert lines == expected
 
 
+@pytest.mark.parametrize("arguments", [("--log-level", "debug", "import"), ("import", "--log-level", "debug")])
+def test_the_level_of_the_log_may_stand_on_either_side(run: Run, root: Path, arguments: tuple[str, ...]) -> None:
+    code, _, err = run(*arguments, "--folder", str(root), "--dry-run")
+    assert code == 0
+    assert "DEBUG" in err or "skipped: " in err
+    assert run("import", "--log-level", "loud", "--folder", str(root))[0] == 2
+
+
 def test_the_same_folder_gives_the_same_text(run: Run, root: Path) -> None:
     for name in ("one.yaml", "two.yaml"):
         run("import", "--folder", str(root), "--output", name)
@@ -332,7 +340,7 @@ def test_two_models_of_one_name_get_two(run: Run, tmp_path: Path) -> None:
         (("--folder", ".", "--profile", "quick"), "'quick' is not one of"),
         (("--folder", ".", "--override", "temperature"), "--override takes KEY=VALUE"),
         (("--folder", ".", "--override", "a={"), "is not valid YAML"),
-        (("--folder", "."), "No model was found; nothing is written."),
+        (("--folder", "."), "No model was found; nothing is written (installed backends: "),
     ],
 )
 def test_mistakes_are_one_sentence(run: Run, arguments: tuple[str, ...], words: str) -> None:

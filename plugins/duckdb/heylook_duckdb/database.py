@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from heylook_core.errors import ConfigError, Unavailable
+from heylook_duckdb.journal import bring_in, journals
 from heylook_duckdb.schema import statements
 
 if TYPE_CHECKING:
@@ -86,15 +87,14 @@ def snapshot(path: Path, closed: bool = True) -> Iterator[DuckDBPyConnection]:
     import duckdb
 
     check(path)
-    if not path.is_file():
+    if not path.is_file() and not journals(path):
         raise ConfigError(f"There is no database {path} yet; `heylookllm analytics setup` says how to make one.")
     with tempfile.TemporaryDirectory(prefix="heylook-") as folder:
         copy = Path(folder) / path.name
         with _still(path):
-            shutil.copyfile(path, copy)
-            wal = path.with_name(f"{path.name}.wal")
-            if wal.exists():
-                shutil.copyfile(wal, copy.with_name(wal.name))
+            for file in (path, path.with_name(f"{path.name}.wal"), *journals(path)):
+                if file.exists():
+                    shutil.copyfile(file, copy.with_name(file.name))
         _settle(copy)
         connection = duckdb.connect(str(copy), read_only=True, config=CLOSED if closed else {})
         try:
@@ -104,17 +104,22 @@ def snapshot(path: Path, closed: bool = True) -> Iterator[DuckDBPyConnection]:
 
 
 def _settle(copy: Path) -> None:
-    """Work what a server that was killed had not put in order into the copy; add what an older one lacks."""
+    """Work into the copy what is not in the database yet, and add what an older one lacks."""
     with writing(copy) as connection:
         for statement in statements():
             connection.execute(statement)
+        for journal in journals(copy):
+            bring_in(connection, journal)
 
 
 @contextmanager
 def _still(path: Path) -> Iterator[None]:
-    """Nobody writes while this is open. Raises Unavailable if somebody does for too long."""
+    """Nobody writes into the database while this is open. Raises Unavailable if somebody does for too long."""
     import duckdb
 
+    if not path.exists():
+        yield
+        return
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
         try:

@@ -99,6 +99,7 @@ def forget(connection: DuckDBPyConnection, now: float, days: int) -> None:
     for table in ("request_logs", "model_switches"):
         connection.execute(f"DELETE FROM {table} WHERE timestamp < ?", [oldest])
     connection.execute("DELETE FROM performance_summary WHERE timestamp < ?", [moment(now - SUMMARY_DAYS * DAY)])
+    connection.execute("DELETE FROM journals WHERE timestamp < ?", [moment(now - 7 * DAY)])
 
 
 def keep_share(connection: DuckDBPyConnection, share: float) -> None:

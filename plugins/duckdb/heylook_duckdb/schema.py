@@ -81,7 +81,7 @@ Row = dict[str, Any]
 
 def statements() -> list[str]:
     """What makes the tables, or adds the columns that an older file lacks."""
-    found = []
+    found = ["CREATE TABLE IF NOT EXISTS journals (name VARCHAR, timestamp TIMESTAMP)"]
     for table, columns in TABLES.items():
         inside = ", ".join(f"{name} {type_}" for name, type_ in columns.items())
         found.append(f"CREATE TABLE IF NOT EXISTS {table} ({inside})")

@@ -11,6 +11,8 @@ import time
 import pytest
 
 from heylook_duckdb import writer as writing
+from heylook_duckdb.database import writing as in_database
+from heylook_duckdb.journal import Journal, bring_in
 
 pytestmark = pytest.mark.integration
 
@@ -64,26 +66,65 @@ def test_the_file_can_be_read_while_the_sink_goes_on(store):
             wait_for(lambda number=number: store.path.exists() and len(store.rows()) == number + 1)
 
 
-def test_records_wait_while_another_process_has_the_file_and_none_is_lost(store, held, caplog):
-    with store.sink() as plugins:
-        for number in range(50):
-            plugins.notify("request_finished", record=store.record(request_id=f"r-{number}"), content=None)
-        time.sleep(1.2)
-        held.communicate("\n")
+def test_no_record_is_lost_while_another_process_has_the_file(store, held, caplog, monkeypatch):
+    monkeypatch.setattr(writing, "LAST_SECONDS", 0.2)
+    store.keep(*(store.record(request_id=f"r-{number:02}") for number in range(50)))
+    held.communicate("\n")
     assert len(store.rows()) == 50
+    store.keep(store.record(request_id="r-50"))
+    assert [row["request_id"] for row in store.rows()] == [f"r-{number:02}" for number in range(51)]
+    assert list(store.path.parent.iterdir()) == [store.path]
     assert "not stored" not in caplog.text
 
 
-def test_a_file_that_stays_locked_costs_records_and_one_warning_but_no_request(store, held, caplog, monkeypatch):
-    monkeypatch.setattr(writing, "MOST_WAITING", 20)
-    monkeypatch.setattr(writing, "LAST_SECONDS", 0.2)
+def test_a_file_that_stays_locked_costs_records_at_last_and_one_warning_but_no_request(
+    store, held, caplog, monkeypatch
+):
+    for name, value in {"MOST_BYTES": 2000, "MERGE_BYTES": 0, "LAST_SECONDS": 0.2, "NOTE_SECONDS": 0.01}.items():
+        monkeypatch.setattr(writing, name, value)
     with caplog.at_level(logging.WARNING, "heylook_duckdb"), store.sink() as plugins:
         for number in range(60):
-            plugins.notify("request_finished", record=store.record(request_id=f"r-{number}"), content=None)
-        time.sleep(0.8)
-        assert [line.message.partition(":")[0] for line in caplog.records] == [
-            f"Records of requests are not stored in {store.path.relative_to(store.path.parents[1])}"
-        ]
+            plugins.notify("request_finished", record=store.record(request_id=f"r-{number:02}"), content=None)
+            time.sleep(0.03)
+        wait_for(lambda: caplog.records)
+    held.communicate("\n")
+    [warning] = caplog.records
+    assert warning.message.endswith("the database could not be written for too long")
+    kept = [row["request_id"] for row in store.rows()]
+    assert 0 < len(kept) < 60
+    assert kept == [f"r-{number:02}" for number in range(len(kept))]
+
+
+def test_rows_are_not_doubled_by_a_crash_between_the_database_and_the_journal(store):
+    store.keep(store.record(request_id="a"))
+    journal = Journal(store.path)
+    journal.append([("request_logs", {"request_id": "b"})])
+    journal.close()
+    with in_database(store.path) as connection:
+        bring_in(connection, journal.path)
+    assert len(store.rows()) == 2
+    store.keep()
+    assert [row["request_id"] for row in store.rows()] == ["a", "b"]
+    assert list(store.path.parent.iterdir()) == [store.path]
+
+
+def test_a_line_that_was_not_finished_is_left_out(store):
+    store.keep(store.record(request_id="a"))
+    journal = Journal(store.path)
+    journal.append([("request_logs", {"request_id": "b"})])
+    with journal.path.open("ab") as file:
+        file.write(b'["request_logs", {"request_')
+    assert [row["request_id"] for row in store.rows()] == ["a", "b"]
+    journal.close()
+
+
+def test_the_journal_of_a_server_that_runs_is_left_to_it(store):
+    other = Journal(store.path.parent.joinpath("analytics.db")) if store.path.parent.mkdir() is None else None
+    other.append([("request_logs", {"request_id": "theirs"})])
+    store.keep(store.record(request_id="ours"))
+    assert other.path.exists()
+    assert sorted(row["request_id"] for row in store.rows()) == ["ours", "theirs"]
+    other.close()
 
 
 def test_a_full_disk_costs_records_and_one_warning_and_what_was_stored_stays(store):

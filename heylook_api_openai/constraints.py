@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any, Literal, TypeAlias
+
 from heylook_api_openai.schema import OpenAIFormat, OpenAIGenerationRequest, OpenAIJsonFormat, OpenAISchemaFormat
 from heylook_core.errors import InvalidRequest
 from heylook_core.messages import Format
+
+Kind: TypeAlias = Literal["schema", "regex", "grammar", "choice"]
 
 
 def format_of(body: OpenAIGenerationRequest) -> Format | None:
@@ -28,22 +33,30 @@ def _response_format(format_: OpenAIFormat | None) -> Format | None:
     return None
 
 
-def _beside(body: OpenAIGenerationRequest) -> list[tuple[str, Format]]:
-    nested = body.structured_outputs
-    schemas = [("guided_json", body.guided_json), ("structured_outputs.json", nested.json if nested else None)]
-    regexes = [("guided_regex", body.guided_regex), ("structured_outputs.regex", nested.regex if nested else None)]
-    grammars = [
-        ("grammar", body.grammar),
-        ("guided_grammar", body.guided_grammar),
-        ("structured_outputs.grammar", nested.grammar if nested else None),
-    ]
-    choices = [("guided_choice", body.guided_choice), ("structured_outputs.choice", nested.choice if nested else None)]
-    return [
-        *((name, Format("schema", schema=schema)) for name, schema in schemas if schema is not None),
-        *((name, Format("regex", text=text)) for name, text in regexes if text is not None),
-        *((name, Format("grammar", text=text)) for name, text in grammars if text is not None),
-        *((name, _choice(name, given)) for name, given in choices if given is not None),
-    ]
+BESIDE: dict[str, Kind] = {
+    "guided_json": "schema",
+    "guided_regex": "regex",
+    "grammar": "grammar",
+    "guided_grammar": "grammar",
+    "guided_choice": "choice",
+}
+NESTED: dict[str, Kind] = {"json": "schema", "regex": "regex", "grammar": "grammar", "choice": "choice"}
+
+
+def _beside(body: OpenAIGenerationRequest) -> Iterator[tuple[str, Format]]:
+    for name, kind in BESIDE.items():
+        if (given := getattr(body, name)) is not None:
+            yield name, _format(name, kind, given)
+    if body.structured_outputs is not None:
+        for name, kind in NESTED.items():
+            if (given := getattr(body.structured_outputs, name)) is not None:
+                yield f"structured_outputs.{name}", _format(f"structured_outputs.{name}", kind, given)
+
+
+def _format(name: str, kind: Kind, given: Any) -> Format:
+    if kind == "schema":
+        return Format(kind, schema=given)
+    return _choice(name, given) if kind == "choice" else Format(kind, text=given)
 
 
 def _choice(name: str, choices: list[str]) -> Format:

@@ -27,8 +27,12 @@ class Limit(NamedTuple):
 
 async def read_body(request: falcon.asgi.Request, limit: Limit) -> bytes:
     """The whole body. Raises TooLarge beyond the limit, announced or counted."""
-    if (request.content_length or 0) > limit.bytes:
-        raise limit.exceeded
+    announced = request.content_length
+    if announced is not None:
+        if announced > limit.bytes:
+            raise limit.exceeded
+        data: bytes = await request.stream.read()
+        return data
     body = bytearray()
     async for chunk in request.stream:
         body += chunk

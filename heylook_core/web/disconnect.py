@@ -20,6 +20,8 @@ HELD = "heylook.held"
 SEND = "heylook.send"
 LINGER_SECONDS = 1.0
 CHECKS = 4
+SHORT_SECONDS = 0.02
+"""A short answer is over before anybody watches its client: a task less for each of them."""
 
 
 class Disconnects:
@@ -33,6 +35,8 @@ class Disconnects:
     def __init__(self, app: ASGIApp, write_timeout: float) -> None:
         self.app = app
         self._write_timeout = write_timeout
+        self._fresh: set[Exchange] = set()
+        self._armed = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -40,8 +44,25 @@ class Disconnects:
             return
         exchange = Exchange(receive, send, self._write_timeout)
         scope[DEPARTURE] = exchange.departure
-        with ExitStack() as scope[HELD]:
-            await exchange.run(self.app, scope)
+        self._begin(exchange)
+        try:
+            with ExitStack() as scope[HELD]:
+                await exchange.run(self.app, scope)
+        finally:
+            self._fresh.discard(exchange)
+
+    def _begin(self, exchange: Exchange) -> None:
+        """A short answer is over before anybody watches its client: no task and no timer for each of them."""
+        if not self._armed:
+            self._armed = True
+            asyncio.get_running_loop().call_later(SHORT_SECONDS, self._attend)
+        self._fresh.add(exchange)
+
+    def _attend(self) -> None:
+        self._armed = False
+        lasting, self._fresh = self._fresh, set()
+        for exchange in lasting:
+            exchange.attend()
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         departure = scope[DEPARTURE] = Departure()
@@ -60,6 +81,8 @@ class Exchange:
         self._receive = receive
         self._send = send
         self._watcher: asyncio.Task[None] | None = None
+        self._read = False
+        self._attending = False
         self._loop = asyncio.get_running_loop()
         self._steps = 0
         self._seen = 0
@@ -71,14 +94,15 @@ class Exchange:
         task = asyncio.current_task()
         if task is not None:
             self.departure.add(lambda: self._end_later(task))
-        self._timer = self._loop.call_later(self._interval, self._look)
+        self._timer = self._loop.call_later(SHORT_SECONDS, self._attend)
         try:
             await app(scope, self.receive, self.send)
         except asyncio.CancelledError:
             if not self.departure.happened:
                 raise
         finally:
-            self._timer.cancel()
+            if self._timer is not None:
+                self._timer.cancel()
             if self._watcher is not None:
                 self._watcher.cancel()
 
@@ -88,15 +112,25 @@ class Exchange:
             self._timer.cancel()
         self._timer = self._loop.call_later(LINGER_SECONDS, task.cancel)
 
+    def attend(self) -> None:
+        """The exchange is no short one: from now on look whether the client leaves, or does not read."""
+        self._attending = True
+        self._timer = self._loop.call_later(self._interval, self._look)
+        if self._read:
+            self._watcher = self._watcher or self._loop.create_task(self._watch())
+
     async def receive(self) -> Message:
-        if self._watcher is not None:
+        if self._read:
+            self._watcher = self._watcher or self._loop.create_task(self._watch())
             await self._watcher
             return {"type": "http.disconnect"}
         message = await self._receive()
         if message["type"] == "http.disconnect":
             self.departure.announce()
         elif not message.get("more_body"):
-            self._watcher = self._loop.create_task(self._watch())
+            self._read = True
+            if self._attending:
+                self._watcher = self._loop.create_task(self._watch())
         return message
 
     async def _watch(self) -> None:

@@ -8,6 +8,7 @@ import os
 import re
 import socket
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -65,6 +66,7 @@ def is_loopback(host: str) -> bool:
     return host in LOOPBACK_NAMES or host.startswith("127.")
 
 
+@lru_cache(maxsize=64)
 def host_name(header: str) -> str:
     """The name of a Host header, without port and brackets, lower case; "" if there is none."""
     try:

@@ -96,10 +96,14 @@ class Context:
 
     def read_state(self, sequence: int) -> np.ndarray[Any, Any]:
         """The KV state of a sequence as bytes, in llama.cpp's own form."""
-        size = int(self._c.llama_state_seq_get_size(self._context, sequence))
+        size = self.state_bytes(sequence)
         data = np.empty(size, np.uint8)
         written = self._c.llama_state_seq_get_data(self._context, _bytes(data), size, sequence)
         return data[: int(written)]
+
+    def state_bytes(self, sequence: int) -> int:
+        """The size of what `read_state` gives, or little more."""
+        return int(self._c.llama_state_seq_get_size(self._context, sequence))
 
     def write_state(self, sequence: int, data: np.ndarray[Any, Any]) -> bool:
         """Replace a sequence's memory by a state that `read_state` gave; False (and empty) where it does not fit."""

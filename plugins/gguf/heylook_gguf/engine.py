@@ -11,6 +11,7 @@ import numpy as np
 from heylook_core.errors import EngineFailed, InvalidRequest
 from heylook_core.provider import AtMark, Broken, Budget, Engine, Out, Prefilled, SequenceTask, Snapshot, Token
 from heylook_gguf.context import ABORTED, DONE, FULL, Context
+from heylook_gguf.footprint import Footprint, measured
 from heylook_gguf.library import Library
 from heylook_gguf.rows import Part, Row
 from heylook_gguf.sampling import Candidates, NoToken, Sampler, logprobs
@@ -38,7 +39,7 @@ class GgufEngine(Engine):
         *,
         slots: int,
         length: int,
-        token_bytes: int,
+        footprint: Footprint,
         trims: bool,
         shared: bool,
         chunk: int | None,
@@ -46,25 +47,25 @@ class GgufEngine(Engine):
         self.rows = slots
         self._make_context = make_context
         self._length = length
-        self._token_bytes = token_bytes
         self._trims = trims
         self._shared = shared
         self._chunk = chunk
         self._rows: dict[int, Row] = {}
         self._inserted = 0
         self._context = make_context()
+        self._footprint = footprint if trims else measured(self._context)
         self._slots = self._make_slots()
         self._candidates = Candidates(library, self._context.vocabulary)
 
     def cost(self, lengths: Sequence[int]) -> int:
-        return sum(min(length, self._length) for length in lengths) * self._token_bytes
+        return sum(self._footprint.of(min(length, self._length)) for length in lengths)
 
     def live_bytes(self) -> int:
-        return sum(row.held for row in self._rows.values()) * self._token_bytes
+        return sum(self._footprint.of(row.held) for row in self._rows.values())
 
     def allocated_bytes(self) -> int:
         """llama.cpp allocates the whole cache when the context is made."""
-        return self._context.n_ctx * self._token_bytes
+        return self._context.n_ctx * self._footprint.per_token + self.rows * self._footprint.fixed
 
     # ------------------------------------------------------------------ rows in and out
 
@@ -125,7 +126,7 @@ class GgufEngine(Engine):
         self._rows.clear()
 
     def _make_slots(self) -> Slots:
-        return Slots(self._context, self.rows, self._token_bytes, trims=self._trims, shared=self._shared)
+        return Slots(self._context, self.rows, self._footprint, trims=self._trims, shared=self._shared)
 
     # ------------------------------------------------------------------ one step
 

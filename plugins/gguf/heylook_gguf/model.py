@@ -17,6 +17,7 @@ from heylook_gguf.context import Context
 from heylook_gguf.cores import ComputeTurn, physical_cores
 from heylook_gguf.embedding import EmbeddingContext, EmbeddingJob
 from heylook_gguf.engine import GgufEngine
+from heylook_gguf.footprint import Footprint
 from heylook_gguf.library import library
 from heylook_gguf.scoring import ScoringContext
 from heylook_gguf.sizes import cache_cells, check_memory, context_length
@@ -131,7 +132,7 @@ class GgufModel(Model):
             context,
             slots=config.n_slots,
             length=length,
-            token_bytes=token_bytes,
+            footprint=Footprint(token_bytes),
             trims=self._weights.trims,
             shared=config.kv_unified,
             chunk=config.chunk,

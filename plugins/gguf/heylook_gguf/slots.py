@@ -8,6 +8,7 @@ from weakref import WeakSet
 import numpy as np
 
 from heylook_gguf.context import Context
+from heylook_gguf.footprint import Footprint
 from heylook_gguf.snapshot import GgufSnapshot, Host
 
 
@@ -36,9 +37,9 @@ class Slots:
     before the slot's sequence grows.
     """
 
-    def __init__(self, context: Context, number: int, token_bytes: int, *, trims: bool, shared: bool) -> None:
+    def __init__(self, context: Context, number: int, footprint: Footprint, *, trims: bool, shared: bool) -> None:
         self.context = context
-        self.token_bytes = token_bytes
+        self.footprint = footprint
         self.trims = trims
         self._shared = shared
         self._slots = [Slot(index) for index in range(number)]

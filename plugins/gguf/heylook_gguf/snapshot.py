@@ -38,7 +38,7 @@ class GgufSnapshot(Snapshot):
         """Bytes of KV cache that these tokens occupy in their slot, or the whole buffer on the host."""
         if isinstance(self.source, Host):
             return int(self.source.data.nbytes)
-        return len(self.tokens) * self.slots.token_bytes if self.source is not None else 0
+        return self.slots.footprint.of(len(self.tokens)) if self.source is not None else 0
 
     @property
     def in_place(self) -> bool:

@@ -118,14 +118,15 @@ def write_model(
     *,
     architecture: str = "llama",
     template: str | None = CHATML,
-    weights: bool = True,
+    weights: bool | Callable[[Any, int], None] = True,
     tokenizer: Callable[[Any], int] = add_tokenizer,
     width: int = 64,
     seed: int = 0,
     layers: int = LAYERS,
+    kv_heads: int | list[int] = KV_HEADS,
     extra: Callable[[Any], None] = lambda writer: None,
 ) -> Path:
-    """A tiny Llama with random float32 weights as a GGUF file."""
+    """A tiny Llama with random float32 weights as a GGUF file, or what `weights` writes for a vocabulary size."""
     writer = gguf.GGUFWriter(str(path), architecture)
     writer.add_name(path.stem)
     writer.add_context_length(TRAINED)
@@ -133,7 +134,7 @@ def write_model(
     writer.add_block_count(layers)
     writer.add_feed_forward_length(4 * width)
     writer.add_head_count(HEADS)
-    writer.add_head_count_kv(KV_HEADS)
+    writer.add_head_count_kv(kv_heads)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_rope_freq_base(10000.0)
     writer.add_rope_dimension_count(width // HEADS)
@@ -142,7 +143,9 @@ def write_model(
     writer.add_vocab_size(vocabulary)
     if template is not None:
         writer.add_chat_template(template)
-    if weights:
+    if callable(weights):
+        weights(writer, vocabulary)
+    elif weights:
         add_weights(writer, vocabulary, width, seed, layers)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()

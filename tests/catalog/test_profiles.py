@@ -169,8 +169,8 @@ def test_overrides_go_where_the_provider_knows_them(run: Run, both: Path) -> Non
     ("given", "words"),
     [
         (
-            "temprature=1",
-            "--override names temprature, which no provider of these models knows; did you mean temperature?",
+            "temperature_=1",
+            "--override names temperature_, which no provider of these models knows; did you mean temperature?",
         ),
         ("temperature=hot", "expected `float | null`, got `str`; found 'hot'"),
         ("n_ctx=0", "n_ctx is 0, but must be at least 1"),

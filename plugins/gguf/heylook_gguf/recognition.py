@@ -60,7 +60,8 @@ def _missing_part(path: Path) -> Unservable | None:
 def _fault(path: Path, header: GgufHeader) -> Unservable | None:
     """Why this is no model of its own."""
     if header.is_projector:
-        return Unservable("It is a projector and serves with its model, which was not found beside it.")
+        what = "" if _sees(header) else " for sound, which this backend does not read"
+        return Unservable(f"It is a projector{what} and serves with its model, which was not found beside it.")
     if header.kind == "adapter":
         return Unservable("It is a LoRA adapter: name it in `lora` of its model's config.")
     if header.is_sidecar:
@@ -144,8 +145,14 @@ def _projector(path: Path, header: GgufHeader, companions: Sequence[Path]) -> Pa
 def _projectors_beside(path: Path) -> Iterator[tuple[Path, GgufHeader]]:
     for file in sorted(path.parent.glob("*.gguf")):
         header = _header(file) if file != path else None
-        if header is not None and header.is_projector:
+        if header is not None and header.is_projector and _sees(header):
             yield file, header
+
+
+def _sees(projector: GgufHeader) -> bool:
+    """Whether it is for images; some are for sound only."""
+    eyes, ears = (projector.values.get(f"clip.has_{sense}_encoder") for sense in ("vision", "audio"))
+    return bool(eyes) or not ears
 
 
 def _fits(file: Path, projector: GgufHeader, width: int) -> bool:

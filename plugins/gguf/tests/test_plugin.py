@@ -75,6 +75,19 @@ def test_projectors_adapters_vocabularies_and_damaged_files_are_not_models(
         assert recognise_model(path, ()) is None
 
 
+def test_a_projector_for_sound_gives_no_eyes(make_model: Callable[..., Path], tmp_path: Path) -> None:
+    ears = make_model(
+        tmp_path / "ears.gguf",
+        architecture="clip",
+        extra=lambda writer: writer.add_bool("clip.has_audio_encoder", True),
+    )
+    model = make_model(tmp_path / "model.gguf")
+    assert "for sound" in str(recognise_model(ears, ()))
+    found = recognise_model(model, ())
+    assert isinstance(found, Recognised)
+    assert ("vision" in found.entry.tags, found.files, found.notes) == (False, (model,), ())
+
+
 def test_doctor_is_told_the_version_and_how_it_was_built() -> None:
     rows = diagnose()
     assert [level for _, level, _ in rows] in (["ok", "ok"], ["ok", "warning"])

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
 
 import msgspec
 
 from heylook_core.errors import OutOfMemory, Unavailable
 from heylook_core.quantities import size
+from heylook_core.residency.books import Books
 from heylook_core.residency.resident import Resident, now
 from heylook_core.residency.shares import Goal, goals
-from heylook_core.residency_events import Decision
 from heylook_core.workers.protocol import Lease
 
 # Workers confirm a smaller lease between two steps; one that takes longer is not waited for if another can be evicted.
@@ -27,28 +26,16 @@ class Limits(msgspec.Struct, frozen=True):
     kept: int
 
 
-class Tell(Protocol):
-    def __call__(
-        self, decision: Decision, resident: Resident, reason: str, *, nbytes: int = 0, seconds: float = 0.0
-    ) -> None: ...
-
-
 class Room:
     """Who may be loaded. One newcomer is placed at a time, first come, first placed: no two wait for each other.
 
     `evict` unloads an idle resident for a reason and returns when its memory is back.
     """
 
-    def __init__(
-        self,
-        residents: Callable[[], Sequence[Resident]],
-        evict: Callable[[Resident, str], Awaitable[None]],
-        tell: Tell,
-    ) -> None:
+    def __init__(self, books: Books, evict: Callable[[Resident, str], Awaitable[None]]) -> None:
         self.limits = Limits(models=1, budget=0, kept=0)
-        self._residents = residents
+        self._books = books
         self._evict = evict
-        self._tell = tell
         self._door = asyncio.Lock()
         self._changed = asyncio.Event()
         self._newcomer: Resident | None = None
@@ -58,12 +45,12 @@ class Room:
 
     def others(self, newcomer: Resident | None = None) -> list[Resident]:
         """Those with a place."""
-        return [found for found in self._residents() if found.placed and found is not newcomer]
+        return [found for found in self._books.all() if found.placed and found is not newcomer]
 
     @property
     def charged(self) -> int:
         """Bytes that are held or may be taken without asking."""
-        return sum(found.charge for found in self._residents())
+        return sum(found.charge for found in self._books.all())
 
     @property
     def _pending(self) -> int:
@@ -190,14 +177,14 @@ class Room:
 
     def _budget_for(self, ready: list[Resident]) -> int:
         """What is left for these after those that load, leave or hang, and whoever waits at the door."""
-        return self.limits.budget - self._pending - sum(f.charge for f in self._residents() if f not in ready)
+        return self.limits.budget - self._pending - sum(f.charge for f in self._books.all() if f not in ready)
 
     def _lower(self, found: Resident, aim: Goal) -> None:
         lease = Lease(min(aim.kv, found.lease.kv), min(aim.kept, found.lease.kept), self._most(found, aim))
         if lease.kept < found.gauges.kept_beside and self._newcomer is not None and lease.kept < found.lease.kept:
             given_up = size(found.gauges.kept_beside - lease.kept)
             reason = f"{given_up} of kept prefixes make room for {self._newcomer.entry.id}."
-            self._tell("shrunk", found, reason, nbytes=lease.kept)
+            self._books.tell("shrunk", found, reason, nbytes=lease.kept)
         found.let(lease)
 
     def _raise(self, found: Resident, aim: Goal, free: int) -> int:

@@ -358,7 +358,7 @@ def failing(name: str, how: type[Exception], times: int) -> tuple[ModelEntry, Ca
                 made.start = refuse  # type: ignore[method-assign]
             return made
 
-        stage.residency._channel_of = channel
+        stage.residency._loads.channel_of = channel
 
     return model(name, 300), install
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from heylook_core.cli.options import config_option
 from heylook_core.config import environment
-from heylook_duckdb.config import DuckDbConfig, Format
+
+if TYPE_CHECKING:
+    from heylook_duckdb.config import DuckDbConfig, Format
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -37,6 +39,7 @@ def configured() -> DuckDbConfig:
     """As models.yaml and HEYLOOK_ANALYTICS_… have it, whether records are switched on or not. Raises ConfigError."""
     from heylook_core.cli.invocation import Invocation
     from heylook_core.sinks import ANALYTICS, wanted
+    from heylook_duckdb.config import DuckDbConfig
 
     invocation = Invocation()
     variables = {**environment().analytics, "ENABLED": "true"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,8 +17,6 @@ from heylook_core.catalog.shelf import free_names
 from heylook_core.config import Environment
 from heylook_core.paths import real
 from heylook_core.plugins import Plugins
-
-log = logging.getLogger(__name__)
 
 
 class Skipped(NamedTuple):

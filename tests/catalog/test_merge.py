@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings, strategies
 
 from .conftest import Run
 from .tree import LLAMA, write_gguf
@@ -172,6 +173,27 @@ def test_any_layout_keeps_its_meaning_and_its_comments(run: Run, text: str) -> N
     for line in text.splitlines():
         assert line.partition("#")[2] in after
     assert merge(run)[2] == after
+
+
+LINES = MINE.splitlines()
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    strategies.lists(strategies.tuples(strategies.integers(0, len(LINES)), strategies.integers(0, 8)), max_size=6),
+    strategies.sampled_from([(), ("--profile", "memory"), ("--override", "seed=3")]),
+)
+def test_comments_anywhere_stay_where_they_are(
+    run: Run, comments: list[tuple[int, int]], arguments: tuple[str, ...]
+) -> None:
+    lines = list(LINES)
+    for number, (place, indent) in enumerate(comments):
+        lines.insert(place, f"{' ' * indent}# comment {number}")
+    Path("models.yaml").write_text("\n".join(lines) + "\n")
+    _, _, after = merge(run, *arguments)
+    written = iter(after.splitlines())
+    assert all(line in written for line in lines)
+    assert merge(run, *arguments)[2] == after
 
 
 def test_names_that_yaml_takes_for_something_else_are_quoted(run: Run, models: Path) -> None:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable
 from itertools import count
 
 from heylook_core.batching.choice import Choice
+from heylook_core.batching.jobs import QueuedJob
 from heylook_core.batching.leaders import Leader, find_leader
 from heylook_core.batching.pace import SHORT_PROMPT, PrefillPace
 from heylook_core.errors import HeylookError, InvalidRequest
-from heylook_core.messages import Event, Failed, Finished, FinishReason, Progress, Timings, Usage, Vectors
+from heylook_core.messages import Event, Failed, Finished, FinishReason, Progress, Timings, Usage
 from heylook_core.prefix.cache import Hit, PrefixCache
 from heylook_core.prefix.spill import Spill
 from heylook_core.prefix.why import first_difference
@@ -63,7 +64,7 @@ class TurnLoop:
         self._waiting: list[Choice] = []
         self._live: dict[Engine, dict[int, Choice]] = {engine: {} for engine in model.lanes()}
         self._paces = {engine: PrefillPace() for engine in self._live}
-        self._jobs: list[tuple[int, Job]] = []
+        self._jobs: list[QueuedJob] = []
         self._wanted = 0
         self._stalled = False
         self._floor = _floor(model)
@@ -93,10 +94,10 @@ class TurnLoop:
             self._fail(choice.rid, _failure(error, "The prompt could not be scored"))
             return
         choice.scoring = job
-        self._jobs.append((choice.rid, job))
+        self.add_job(choice.rid, job)
 
     def add_job(self, rid: int, job: Job) -> None:
-        self._jobs.append((rid, job))
+        self._jobs.append(QueuedJob(rid, job, self._clock()))
 
     def cancel(self, rid: int) -> None:
         """End every choice of `rid`; what was computed is kept for the next request.
@@ -109,8 +110,8 @@ class TurnLoop:
         events = [choice.finished("cancelled", now) for choice in choices]
         for choice in choices:
             self._drop(choice, keep=True)
-        if any(other == rid for other, _ in self._jobs):
-            self._jobs = [(other, job) for other, job in self._jobs if other != rid]
+        if any(queued.rid == rid for queued in self._jobs):
+            self._jobs = [queued for queued in self._jobs if queued.rid != rid]
             events = events or [Finished(0, "cancelled", Usage(), Timings())]
         if events:
             self._emit(rid, events)
@@ -118,7 +119,7 @@ class TurnLoop:
 
     def fail_all(self, failed: Failed) -> None:
         """Everything that runs or waits ends with this error."""
-        for rid in {choice.rid for choice in self._choices()} | {rid for rid, _ in self._jobs}:
+        for rid in {choice.rid for choice in self._choices()} | {queued.rid for queued in self._jobs}:
             self._fail(rid, failed)
 
     def set_lease(self, lease: Lease) -> None:
@@ -325,7 +326,9 @@ class TurnLoop:
                 self._ended(choice.rid)
 
     def _advance_job(self) -> None:
-        rid, job = self._jobs[0]
+        queued = self._jobs[0]
+        rid, job = queued.rid, queued.job
+        queued.begin(self._clock())
         beside = any(self._live.values())
         try:
             events = job.advance(JOB_SLICE_BESIDE if beside else JOB_SLICE_ALONE)
@@ -334,8 +337,8 @@ class TurnLoop:
             self._fail(rid, _failure(error, "The request could not be computed"))
             return
         over = job.done and not self._of(rid)
-        if over and not any(isinstance(event, Finished) for event in events):
-            events = [*events, _job_finished(events)]
+        if over:
+            events = queued.ended(events, self._clock())
         self._emit(rid, events)
         if job.done:
             self._jobs.pop(0)
@@ -364,7 +367,7 @@ class TurnLoop:
     def _fail(self, rid: int, failed: Failed) -> None:
         for choice in self._of(rid):
             self._drop(choice, keep=False)
-        self._jobs = [(other, job) for other, job in self._jobs if other != rid]
+        self._jobs = [queued for queued in self._jobs if queued.rid != rid]
         self._emit(rid, [failed])
         self._ended(rid)
 
@@ -397,12 +400,6 @@ def _floor(model: Model) -> int:
     if not engines or engines[0].allocated_bytes():
         return 0
     return engines[0].cost([min(model.info.context or FLOOR_TOKENS, FLOOR_TOKENS)])
-
-
-def _job_finished(events: list[Event]) -> Finished:
-    """The last word about a job that gave its result and said no more."""
-    tokens = sum(sum(event.tokens) for event in events if isinstance(event, Vectors))
-    return Finished(0, "stop", Usage(prompt=tokens), Timings())
 
 
 def _too_large(cost: int, lease: int) -> Failed:

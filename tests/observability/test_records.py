@@ -128,6 +128,15 @@ def test_every_kind_of_request_is_recorded_as_what_it_is(seen, path, kind, diale
     assert (bad.kind, bad.dialect, bad.outcome, bad.status) == (kind, dialect, "failed", 400)
 
 
+def test_an_embedding_has_its_times_and_its_tokens(seen):
+    answers = []
+    body = {"model": "toy", "input": ["some words", "and some more"]}
+    [record] = seen.new(lambda: answers.append(seen.http.post("/v1/embeddings", json=body).json()))
+    assert record.prompt_tokens == answers[0]["usage"]["prompt_tokens"] > 0
+    assert (record.completion_tokens, record.first_token_seconds) == (0, 0.0)
+    assert 0 < record.prefill_seconds <= record.total_seconds
+
+
 def test_a_missing_key_leaves_a_record_and_never_the_key(served):
     with served(api_keys=("secret",)) as seen:
         [none, wrong] = seen.new(

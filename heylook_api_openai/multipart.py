@@ -21,6 +21,7 @@ from heylook_core.messages import ChatRequest, ImagePart, Message, Part
 
 PLACEHOLDER = "__RAW_IMAGE__"
 FILES = "images"
+IN_MEMORY = 1 << 20  # larger files may be on disk
 
 
 def chat_body(form: Form) -> OpenAIChatRequest:
@@ -44,6 +45,8 @@ async def files_of(form: Form) -> list[bytes]:
         if upload.name.removesuffix("[]") != FILES:
             message = f"Files belong into `{FILES}`, not into `{upload.name[:40]}`."
             raise InvalidRequest(message, param=upload.name[:40])
+    if sum(upload.size for upload in form.files) < IN_MEMORY:
+        return [_read(upload) for upload in form.files]
     return await asyncio.to_thread(lambda: [_read(upload) for upload in form.files])
 
 

@@ -125,6 +125,7 @@ def test_an_image_is_encoded_once(seeing: Seeing):
     assert seeing.alone(request(user(fresh, "one"))) == first
     seeing.alone(request(user("another question about ", fresh)))
     assert seeing.engine._encoder.encoded == before + 1
+    assert seeing.model.scratch_bytes() > 0
 
 
 def test_a_kept_state_goes_on_as_a_cold_one(seeing: Seeing):

@@ -154,6 +154,19 @@ def test_a_conversation_reuses_its_picture(http: httpx.Client, model: str):
     assert ask(http, *other, model=model)[0] == changed
 
 
+def test_several_answers_and_scores_about_one_picture(http: httpx.Client):
+    expected, _ = ask(http, turn(QUESTION, RED))
+    body = {"model": "eyes", "messages": [turn(QUESTION, RED)], "temperature": 0, "max_tokens": 12}
+    answer = http.post("/v1/chat/completions", json={**body, "n": 3, "logprobs": True, "top_logprobs": 2})
+    assert answer.status_code == 200, answer.text
+    choices = answer.json()["choices"]
+    assert [choice["message"]["content"] for choice in choices] == [expected] * 3
+    assert all(len(choice["logprobs"]["content"]) > 0 for choice in choices)
+    sampled = {**body, "temperature": 1.0, "seed": 5, "n": 2}
+    first, second = (http.post("/v1/chat/completions", json=sampled).json()["choices"] for _ in range(2))
+    assert [one["message"] for one in first] == [one["message"] for one in second]
+
+
 def test_what_the_model_cannot_do_is_refused(http: httpx.Client):
     body = {"messages": [turn(QUESTION, RED)], "max_tokens": 4}
     answer = http.post("/v1/chat/completions", json={**body, "model": "shut"})

@@ -26,6 +26,7 @@ from heylook_mlx.loading import Loaded, adapter_folder, load
 from heylook_mlx.rows import Row
 from heylook_mlx.serial import SerialEngine
 from heylook_mlx.stepping import DraftSteps, PlainSteps, Quantisation, Sample, Steps
+from heylook_mlx.vision.engine import VisionEngine
 from heylook_mlx.vision.folder import sees
 from heylook_mlx.vision.loading import LoadedVision, load_vision
 from heylook_mlx.vision.pictures import Pictures
@@ -77,6 +78,10 @@ class MlxModel(Model):
             return np.array(model(mx.array([piece]), cache=caches)[0].astype(mx.float32))
 
         return Scoring(self.codec, tokens, top, compute)
+
+    def scratch_bytes(self) -> int:
+        """The embeddings of pictures that are kept."""
+        return self._engine.pictures_bytes() if isinstance(self._engine, VisionEngine) else 0
 
     def close(self) -> None:
         """Give weights and KV cache back to the system."""

@@ -69,6 +69,10 @@ class VisionEngine(BatchEngine):
         reading = sum(cache.nbytes for one in self._readings.values() for cache in one.caches if not cache.empty())
         return super().live_bytes() + int(reading)
 
+    def pictures_bytes(self) -> int:
+        """What is kept of pictures, for rows to come."""
+        return self._encoder.nbytes
+
     def reset(self) -> None:
         self._readings.clear()
         super().reset()

@@ -119,7 +119,8 @@ def test_a_line_that_was_not_finished_is_left_out(store):
 
 
 def test_the_journal_of_a_server_that_runs_is_left_to_it(store):
-    other = Journal(store.path.parent.joinpath("analytics.db")) if store.path.parent.mkdir() is None else None
+    store.path.parent.mkdir()
+    other = Journal(store.path)
     other.append([("request_logs", {"request_id": "theirs"})])
     store.keep(store.record(request_id="ours"))
     assert other.path.exists()

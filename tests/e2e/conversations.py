@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import random
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,8 +21,11 @@ from heylook_core.settings import ModelEntry, ServerSettings, Settings
 
 RECALL = "What is my name?"
 MOST_TURNS = 4
+KINDS = ("turn", "recall", "recall", "regenerate", "edit", "delete", "trim", "twice", "cancel")
+"""What may be done with a conversation; some need one that has gone on for a while."""
 
 
+@functools.cache
 def proven() -> list[dict[str, Any]]:
     return json.loads((resources.files("heylook_demo_model") / "prompts.json").read_bytes())
 
@@ -31,10 +36,10 @@ def names() -> list[str]:
     return sorted({text.removeprefix("My name is ").rstrip(".") for text in first if text.startswith("My name is ")})
 
 
-def questions() -> list[str]:
-    """Questions of one turn that it answers."""
+def answered() -> list[tuple[str, str]]:
+    """Questions of one turn, with its answers."""
     return [
-        prompt["messages"][0]["content"]
+        (prompt["messages"][0]["content"], prompt["answer"])
         for prompt in proven()
         if prompt["skill"] in ("documentation", "fact") and len(prompt["messages"]) == 1
     ]
@@ -81,19 +86,28 @@ class Conversation:
     texts: list[str] = field(default_factory=list)
 
     def restart(self, chance: random.Random) -> None:
+        """A new one, that may have gone on for a turn or two."""
         self.name = chance.choice(names())
         self.texts = [f"My name is {self.name}.", f"Nice to meet you, {self.name}."]
+        for question, answer in chance.sample(answered(), chance.randrange(3)):
+            self.texts += [question, answer]
 
 
 @dataclass
 class Script:
-    """Random actions over several conversations. `cold` remembers what a model without reuse answered."""
+    """Random actions over several conversations; each answer is compared with that of a model without reuse.
+
+    `kinds` counts what was done, `cached` the prompt tokens that were reused, `asked` the answers compared, `forgot`
+    those in which the model itself, without reuse too, did not get the name right.
+    """
 
     seed: int
     model: str
     count: int = 10
     cached: int = 0
     asked: int = 0
+    forgot: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
@@ -107,30 +121,44 @@ class Script:
             await asyncio.gather(*(self.act(warm, cold, conversation) for conversation in together))
 
     async def act(self, warm: Serving, cold: Serving, conversation: Conversation) -> None:
+        """One action. All random choices are made before anything is waited for, so a seed is one script."""
         if len(conversation.texts) >= 2 * MOST_TURNS:
             conversation.restart(self.chance)
-        texts = self._prompt(conversation)
-        if self.chance.random() < 0.15:
-            await ask(warm, self.model, texts, cancel=True)
+        kind, texts, further = self._chosen(conversation)
+        self.kinds[kind] += 1
+        if kind == "cancel":
+            partial, _ = await ask(warm, self.model, texts, cancel=True)
+            texts = [*texts, partial, further] if partial.strip() else texts
+        if kind == "twice":
+            await self._compare(warm, cold, texts)
+        answer, expected = await self._compare(warm, cold, texts)
+        assert answer == expected, (self.seed, kind, texts)
+        self.forgot += texts[-1] == RECALL and conversation.name not in answer
+        conversation.texts = [*texts, answer]
+
+    async def _compare(self, warm: Serving, cold: Serving, texts: list[str]) -> tuple[str, str]:
         (answer, cached), (expected, _) = await asyncio.gather(
             ask(warm, self.model, texts), ask(cold, self.model, texts)
         )
-        assert answer == expected, (self.seed, texts)
-        if texts[-1] == RECALL:
-            assert conversation.name in answer, (self.seed, texts, answer)
         self.cached += cached
         self.asked += 1
-        conversation.texts = [*texts, answer]
+        return answer, expected
 
-    def _prompt(self, conversation: Conversation) -> list[str]:
-        """The next prompt: go on, ask for the name, repeat, edit an early question, or leave a turn out."""
+    def _chosen(self, conversation: Conversation) -> tuple[str, list[str], str]:
+        """What is done, the prompt of it, and a further question."""
         texts = conversation.texts
-        kind = self.chance.choice(("turn", "turn", "recall", "recall", "repeat", "edit", "delete"))
-        question = RECALL if kind == "recall" else self.chance.choice(questions())
-        if kind == "repeat" and len(texts) > 2:
-            return texts[:-1]
+        kind, (question, further) = self.chance.choice(KINDS), self._questions()
+        if kind == "recall":
+            return kind, [*texts, RECALL], further
+        if kind == "regenerate" and len(texts) > 2:
+            return kind, texts[:-1], further
         if kind == "edit" and len(texts) > 4:
-            return [*texts[:2], self.chance.choice(questions()), *texts[3:], question]
+            return kind, [*texts[:2], further, *texts[3:], question], further
         if kind == "delete" and len(texts) > 4:
-            return [*texts[:2], *texts[4:], question]
-        return [*texts, question]
+            return kind, [*texts[:2], *texts[4:], question], further
+        if kind == "trim" and len(texts) > 4:
+            return kind, [*texts[:2], question], further
+        return kind if kind in ("twice", "cancel") else "turn", [*texts, question], further
+
+    def _questions(self) -> list[str]:
+        return [question for question, _ in self.chance.sample(answered(), 2)]

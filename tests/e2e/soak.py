@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -43,20 +44,26 @@ def prefix(arguments: argparse.Namespace) -> bool:
         if find_spec(f"heylook_{provider}") is None:
             say(f"{provider}: not installed")
             continue
-        asked, cached = asyncio.run(_scripts(provider, range(arguments.seed, arguments.seed + arguments.scripts)))
-        compared = f"{arguments.scripts} conversations, {asked} answers compared, {cached} tokens reused"
-        say(f"{provider}: {compared}, no difference")
+        total = asyncio.run(_scripts(provider, range(arguments.seed, arguments.seed + arguments.scripts)))
+        compared = f"{arguments.scripts} scripts, {total['asked']} answers compared, {total['cached']} tokens reused"
+        say(f"{provider}: {compared}, no difference; {_told(total)}")
     return True
 
 
-async def _scripts(provider: str, seeds: range) -> tuple[int, int]:
-    asked = cached = 0
+async def _scripts(provider: str, seeds: range) -> Counter[str]:
+    """What was done how often, with `asked`, `cached` and `forgot` of `Script`."""
+    total = Counter[str]()
     async with serving(entry(provider)) as warm, serving(entry(provider), prefix_cache_bytes=0) as cold:
         for seed in seeds:
             script = Script(seed, "m")
             await script.run(warm, cold, STEPS[provider])
-            asked, cached = asked + script.asked, cached + script.cached
-    return asked, cached
+            total += script.kinds + Counter(asked=script.asked, cached=script.cached, forgot=script.forgot)
+    return total
+
+
+def _told(total: Counter[str]) -> str:
+    done = ", ".join(f"{count} {kind}" for kind, count in sorted(total.items()) if kind in KINDS)
+    return f"{done}; {total['forgot']} names not recalled, without reuse neither"
 
 
 def swap(arguments: argparse.Namespace) -> bool:

@@ -11,7 +11,7 @@ import msgspec
 
 from heylook_api_ollama.answers import Stopwatch, chat_answer, empty_chat, empty_generate, generate_answer
 from heylook_api_ollama.chat import chat_request, generate_request
-from heylook_api_ollama.config import config_of
+from heylook_api_ollama.config import OllamaConfig, config_of
 from heylook_api_ollama.embed import inputs_of, rows_of
 from heylook_api_ollama.errors import JSON, error_line, error_reply
 from heylook_api_ollama.features import features
@@ -75,6 +75,7 @@ class OllamaDialect(ManagementRoutes):
     name = "ollama"
     title = "Ollama API"
     error_body = OllamaError
+    Config = OllamaConfig
     prefixes = ("/api",)
     default_port = 11434
     origins = ORIGINS

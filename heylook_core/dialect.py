@@ -213,13 +213,14 @@ class Dialect(ABC):
     `prefixes` are the paths whose errors this dialect words, also for routes that do not exist. `origins` are let in
     besides those of the settings (in the form of `cors_origins`): the pages of programs that embed this API's clients.
     `title` heads its routes in the API description, `error_body` is the Struct of what `error` answers, `stream_end` the
-    `data` of the event that ends a stream, where that is no JSON.
+    `data` of the event that ends a stream, where that is no JSON. `Config` is the Struct of its own settings.
     """
 
     name: ClassVar[str]
     title: ClassVar[str] = ""
     error_body: ClassVar[type | None] = None
     stream_end: ClassVar[str] = ""
+    Config: ClassVar[type[Any] | None] = None
     prefixes: ClassVar[tuple[str, ...]]
     default_port: ClassVar[int] = 8080
     origins: ClassVar[tuple[str, ...]] = ()

@@ -12,7 +12,7 @@ import msgspec
 
 from heylook_core.dialect import Call, Dialect, Reply, operation
 from heylook_core.pages import Pages
-from heylook_core.web.openapi import describe
+from heylook_core.web.openapi import Locks, describe
 
 if TYPE_CHECKING:
     from heylook_core.serving import Serving
@@ -57,7 +57,9 @@ class DescriptionPages(Pages):
         """Made at the first request. Any thread."""
         serving = self.serving
         model = serving.catalog.default or next((entry.id for entry in serving.models()), "MODEL")
-        return describe([*self._others, self], model=model, locked=bool(serving.settings.server.api_keys))
+        server = serving.settings.server
+        locks = Locks(keys=bool(server.api_keys), tokens=bool(server.admin_tokens))
+        return describe([*self._others, self], model=model, locks=locks)
 
     @cached_property
     def _encoded(self) -> bytes:

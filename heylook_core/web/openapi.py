@@ -6,14 +6,15 @@ import inspect
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from importlib import resources
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import msgspec
 
 from heylook_core import __version__, errors
 from heylook_core.dialect import Dialect, Form, Operation, SocketOperation
 from heylook_core.errors import HeylookError
+from heylook_core.web.bodies import BINARY, JSON_TEXT, examples, form
+from heylook_core.web.guarded import GuardedPages
 from heylook_core.web.schemas import Schemas
 
 Json = dict[str, Any]
@@ -23,11 +24,12 @@ ABOUT = (
     "with a reason. Fields that are not described are ignored."
 )
 PARAMETER = re.compile(r"\{(\w+)(?::(\w+))?\}")
-BINARY = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
-JSON_TEXT = {"type": "string", "contentMediaType": "application/json"}
-SCHEMES = {
+KEYS = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "One of `server.api_keys`."},
     "key": {"type": "apiKey", "in": "header", "name": "x-api-key", "description": "The same, as another header."},
+}
+TOKEN = {
+    "token": {"type": "apiKey", "in": "header", "name": "x-admin-token", "description": "One of `server.admin_tokens`."}
 }
 ID_HEADER = {"description": "The request's id: the client's own if it sent one.", "schema": {"type": "string"}}
 RETRY_HEADER = {"description": "Seconds until it is worth to ask again.", "schema": {"type": "integer"}}
@@ -56,16 +58,23 @@ def described(dialect: Dialect) -> list[tuple[str, Operation]]:
     return [(handler, operation) for handler, operation in dialect.handlers() if operation.described]
 
 
-def describe(dialects: Sequence[Dialect], *, model: str, locked: bool) -> Json:
-    """The whole document. `model` is the name in examples, `locked` says that API keys are asked for."""
-    return _Writer(dialects, model, locked).document()
+class Locks(NamedTuple):
+    """What is asked for: API keys everywhere, an admin token for administration."""
+
+    keys: bool = False
+    tokens: bool = False
+
+
+def describe(dialects: Sequence[Dialect], *, model: str, locks: Locks) -> Json:
+    """The whole document. `model` is the name in examples."""
+    return _Writer(dialects, model, locks).document()
 
 
 class _Writer:
-    def __init__(self, dialects: Sequence[Dialect], model: str, locked: bool) -> None:
+    def __init__(self, dialects: Sequence[Dialect], model: str, locks: Locks) -> None:
         self._dialects = dialects
         self._model = model
-        self._locked = locked
+        self._locks = locks
         self._schemas = Schemas(_taken(dialects))
         self._failures: Json = {}
         self._ids: set[str] = set()
@@ -96,10 +105,21 @@ class _Writer:
             "paths": dict(paths),
             "components": components,
         }
-        if self._locked:
-            components["securitySchemes"] = SCHEMES
-            found["security"] = [{name: []} for name in SCHEMES]
+        schemes = (KEYS if self._locks.keys else {}) | (TOKEN if self._locks.tokens else {})
+        if schemes:
+            components["securitySchemes"] = schemes
+        if self._locks.keys:
+            found["security"] = [{name: []} for name in KEYS]
         return found
+
+    def _security(self, dialect: Dialect, operation: Operation) -> list[Json] | None:
+        """Where it is another than that of the whole document."""
+        if operation.open and self._locks.keys:
+            return []
+        if isinstance(dialect, GuardedPages) and self._locks.tokens:
+            keys = list(KEYS) if self._locks.keys else []
+            return [{"token": [], key: []} for key in keys] or [{"token": []}]
+        return None
 
     def _tags(self) -> list[Json]:
         """One for each title; several dialects may share it."""
@@ -124,8 +144,9 @@ class _Writer:
         if operation.body is not None:
             found["requestBody"] = self._body(dialect, handler, operation)
         found["responses"] = self._responses(dialect, operation)
-        if operation.open and self._locked:
-            found["security"] = []
+        security = self._security(dialect, operation)
+        if security is not None:
+            found["security"] = security
         return found
 
     def _id(self, dialect: Dialect, handler: str, method: str) -> str:
@@ -160,14 +181,8 @@ class _Writer:
         return {"required": True, "content": {"application/json": media}}
 
     def _form(self, operation: Operation) -> Json:
-        """Text fields as their Struct has them, what is not plain as JSON; a file with `[]` may come several times."""
-        schema: Json = self._schemas.inline(operation.fields) if operation.fields is not None else {"type": "object"}
-        texts = {name: one if _is_plain(one) else {**JSON_TEXT, "contentSchema": one} for name, one in _fields(schema)}
-        files: Json = {
-            name.removesuffix("[]"): {"type": "array", "items": BINARY} if name.endswith("[]") else BINARY
-            for name in operation.files
-        }
-        return {**schema, "properties": {**texts, **files}}
+        fields: Json = self._schemas.inline(operation.fields) if operation.fields is not None else {"type": "object"}
+        return form(fields, operation.files)
 
     def _examples(self, dialect: type[Dialect], handler: str) -> Json:
         return {
@@ -201,7 +216,7 @@ class _Writer:
         """What a stream consists of: lines of JSON, or events whose `data` is JSON, as OpenAPI 3.2 has them."""
         failure = [dialect.error_body] if dialect.error_body is not None else []
         options = [self._schemas.of(piece) for piece in (*_options(operation.chunk), *failure)]
-        schema: Json = {"oneOf": options, "description": "The error is the last one of a stream that fails."}
+        schema: Json = {"anyOf": options, "description": "The error is the last one of a stream that fails."}
         if "ndjson" in operation.chunk_media:
             return schema
         data: Json = {**JSON_TEXT, "contentSchema": schema}
@@ -256,19 +271,6 @@ class _Writer:
         }
 
 
-def examples(dialect: type[Dialect], handler: str, model: str) -> dict[str, str]:
-    """Request bodies by label: the files `examples/<handler>.<label>.json` beside the dialect's module."""
-    folder = resources.files(dialect.__module__.rpartition(".")[0] or dialect.__module__).joinpath("examples")
-    if not folder.is_dir():
-        return {}
-    files = sorted((file for file in folder.iterdir() if file.name.endswith(".json")), key=lambda file: file.name)
-    return {
-        file.name.split(".")[1]: file.read_text(encoding="utf-8").replace("{model}", model)
-        for file in files
-        if file.name.split(".")[0] == handler
-    }
-
-
 def _taken(dialects: Sequence[Dialect]) -> list[Any]:
     found: list[Any] = []
     for dialect in dialects:
@@ -302,19 +304,6 @@ def _path_parameters(path: str) -> list[Json]:
             parameter["description"] = "May contain slashes, plain or as %2F."
         found.append(parameter)
     return found
-
-
-def _fields(schema: Json) -> list[tuple[str, Json]]:
-    return list(schema.get("properties", {}).items())
-
-
-def _is_plain(schema: Json) -> bool:
-    """Whether a field of a form is the text itself, or texts: no object, and no list of objects."""
-    kinds = schema.get("type", [])
-    options = schema.get("anyOf", [])
-    if kinds == "array":
-        return _is_plain(schema["items"])
-    return "object" not in kinds and "array" not in kinds and "$ref" not in schema and all(map(_is_plain, options))
 
 
 def _tag(dialect: Dialect) -> str:

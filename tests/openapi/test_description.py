@@ -191,6 +191,42 @@ def test_keys_are_asked_for_where_they_are_and_pages_are_open():
     assert "security" not in document["paths"]["/v1/models"]["get"]
 
 
+def test_an_admin_token_is_asked_for_where_it_is():
+    with live_server(toy_settings(server={"admin_tokens": ("secret",)})) as server:
+        document = httpx.get(f"{server.url}/openapi.json", trust_env=False).json()
+    OpenAPIV31SpecValidator(document).validate()
+    scheme = document["components"]["securitySchemes"]["token"]
+    assert (scheme["type"], scheme["in"], scheme["name"]) == ("apiKey", "header", "x-admin-token")
+    assert document["paths"]["/v1/admin/models"]["get"]["security"] == [{"token": []}]
+    assert "security" not in document["paths"]["/v1/models"]["get"]
+
+
+def test_forms_are_described_with_their_files(document: Json):
+    body = document["paths"]["/v1/chat/completions/multipart"]["post"]["requestBody"]["content"]
+    fields = body["multipart/form-data"]["schema"]["properties"]
+    assert fields["images"]["type"] == "array"
+    assert fields["images"]["items"]["format"] == "binary"
+    assert fields["messages"]["contentMediaType"] == "application/json"
+    assert fields["temperature"]["type"] == ["number", "null"]
+
+
+def test_a_websocket_is_described_by_its_handshake_and_its_messages(document: Json):
+    operation = document["paths"]["/v1/stt/stream"]["get"]
+    assert "101" in operation["responses"]
+    assert {"received", "sent"} == operation["x-websocket"].keys()
+    for reference in references(operation["x-websocket"]):
+        assert reference.rpartition("/")[2] in document["components"]["schemas"]
+
+
+def test_query_parameters_are_described_decoded_and_refused(http: httpx.Client, document: Json):
+    parameters = {one["name"]: one for one in document["paths"]["/v1/admin/events"]["get"]["parameters"]}
+    assert all(one["in"] == "query" and not one["required"] for one in parameters.values())
+    name = next(name for name, one in parameters.items() if "boolean" in str(one["schema"]) or "integer" in str(one))
+    refused = http.get("/v1/admin/events", params={name: "neither"})
+    assert refused.status_code == 400
+    assert name in refused.json()["error"]["message"]
+
+
 def test_an_answer_that_does_not_fit_is_found(document: Json):
     described = Described(document)
     chat = "/v1/chat/completions"

@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from conversations import Script, serving
+from conversations import KINDS, Script, serving
 from swapping import installed, swapping
 from swapping import settings as swap_settings
 from test_prefix_scripts import STEPS, entry

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeAlias
 
 import msgspec
-import numpy as np
 
 from heylook_core.provider import Guide
 from heylook_core.text.closing import JsonEnding
+from heylook_core.text.masks import Mask, Masks, packed
 
 log = logging.getLogger(__name__)
 
-Mask: TypeAlias = np.ndarray[Any, np.dtype[np.uint8]]
 Phase: TypeAlias = Literal["start", "free", "grammar", "open", "over"]
 
 
@@ -69,9 +68,7 @@ class GrammarGuide(Guide):
         self.error: str | None = None
         self._matcher = matcher
         self._eos = frozenset(eos)
-        self._ends = packed(self._eos, size)
-        self._not_ends = np.bitwise_not(self._ends)
-        self._size = size
+        self._masks = Masks(size, self._eos)
         self._free = free
         self._closed = closed
         self._left = closed.limit if closed is not None else 0
@@ -105,7 +102,7 @@ class GrammarGuide(Guide):
             return self._mask()
         except Exception as error:
             self._fail(error)
-            return self._ends
+            return self._masks.ends
 
     def accepts(self, token: int) -> bool:
         try:
@@ -124,25 +121,17 @@ class GrammarGuide(Guide):
 
     def _mask(self) -> Mask | None:
         if self._forced:
-            return packed([self._forced[0]], self._size)
+            return packed([self._forced[0]], self._masks.size)
         if self._matcher is None and self._phase in ("start", "open"):
             return None
         if self._phase == "over":
-            return self._ends
+            return self._masks.ends
         if self._phase == "free":
-            return self._not_ends
-        allowed = self._grammar_mask()
+            return self._masks.all_but_ends
+        allowed = self._masks.of(self._matcher.compute_bitmask(), self._matcher.is_accepting())
         if self._phase == "start" and self._free is not None:
-            allowed = allowed | packed(self._free.open[:1], self._size)
-        return allowed if allowed.any() else self._ends
-
-    def _grammar_mask(self) -> Mask:
-        allowed = np.zeros(len(self._ends), dtype=np.uint8)
-        found = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)[: len(allowed)]
-        allowed[: len(found)] = found
-        # Which tokens end an answer is the model's to say, and it may know more of them than its tokenizer.
-        allowed &= self._not_ends
-        return allowed | self._ends if self._matcher.is_accepting() else allowed
+            allowed = allowed | packed(self._free.open[:1], self._masks.size)
+        return allowed
 
     def _accepts(self, token: int) -> bool:
         if self._forced:
@@ -243,10 +232,3 @@ class GrammarGuide(Guide):
             self.error = f"The constraint on the answer failed ({type(error).__name__}: {error})."
         self._phase = "over"
         self._forced.clear()
-
-
-def packed(tokens: Sequence[int] | frozenset[int], size: int) -> Mask:
-    """A bit mask of these tokens, little-endian, with room for `size`."""
-    bits = np.zeros(-(-size // 8) * 8, dtype=np.uint8)
-    bits[[token for token in tokens if 0 <= token < size]] = 1
-    return np.packbits(bits, bitorder="little")

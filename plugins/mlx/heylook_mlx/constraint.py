@@ -10,6 +10,7 @@ import mlx.core as mx
 import numpy as np
 
 from heylook_core.provider import Guide
+from heylook_core.text.masks import MadeOfMasks, Mask
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ class GuidedLogits:
         self._vocabulary = vocabulary
         self._eos = [token for token in eos if 0 <= token < vocabulary]
         self._begun = False
+        self._allowed_by = MadeOfMasks(self._unpacked)
 
     def __call__(self, tokens: Any, logits: Any) -> Any:
         _start(logits)  # the device computes while the guide does
@@ -40,24 +42,26 @@ class GuidedLogits:
             log.exception("the guide of a sequence failed")
             self.error = f"The constraint on the answer failed ({type(error).__name__}: {error})."
             allowed = self._end_only()
-        return logits if allowed is None else mx.where(mx.array(allowed)[None], logits, -mx.inf)
+        return logits if allowed is None else mx.where(allowed, logits, -mx.inf)
 
-    def _allowed(self, tokens: Any) -> Allowed | None:
+    def _allowed(self, tokens: Any) -> Any:
+        """A mask of one row (1, vocabulary), None where every token is allowed."""
         if self.error is not None:
             return self._end_only()
         if self._begun:
             self._guide.advance(int(tokens[-1].item()))
         self._begun = True
         packed = self._guide.mask()
-        if packed is None:
-            return None
+        return None if packed is None else self._allowed_by.of(packed)
+
+    def _unpacked(self, packed: Mask) -> Any:
         bits = np.unpackbits(np.asarray(packed).view(np.uint8).reshape(-1), bitorder="little")[: self._vocabulary]
         allowed: Allowed = np.pad(bits, (0, self._vocabulary - bits.size)).astype(np.bool_)
-        return allowed if allowed.any() else self._end_only()
+        return mx.array(allowed)[None] if allowed.any() else self._end_only()
 
-    def _end_only(self) -> Allowed | None:
+    def _end_only(self) -> Any:
         if not self._eos:
             return None
         allowed: Allowed = np.zeros(self._vocabulary, dtype=np.bool_)
         allowed[self._eos] = True
-        return allowed
+        return mx.array(allowed)[None]

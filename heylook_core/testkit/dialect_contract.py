@@ -34,6 +34,7 @@ from heylook_core.errors import HeylookError
 from heylook_core.plugins import DIALECTS, Plugins
 from heylook_core.settings import ModelEntry
 from heylook_core.testkit.server import LIMIT_SECONDS, LiveServer, live_server, toy_settings
+from heylook_core.web.openapi import Locks, describe, described, described_path
 
 KEEPALIVE_SECONDS = 0.1
 MAX_BODY_BYTES = 1 << 16
@@ -171,6 +172,12 @@ class DialectContract:
     def test_no_route_is_there_twice(self, routes: list[Route]) -> None:
         found = [(route.operation.method, route.operation.path) for route in routes]
         assert len(found) == len(set(found))
+
+    def test_every_route_can_be_described(self, loaded: Dialect) -> None:
+        """Its Structs are such that `/openapi.json` can be made; the server fails at the first request for it else."""
+        document = describe([loaded], model="toy", locks=Locks())
+        found = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
+        assert {(one.method, described_path(one.path)) for _, one in described(loaded)} <= found
 
     def test_errors_of_its_routes_are_its_own(self, loaded: Dialect, routes: list[Route]) -> None:
         """The core words the errors of paths outside of a dialect's prefixes."""

@@ -159,7 +159,7 @@ def _entry(invocation: Invocation, name: str) -> tuple[ModelEntry, str]:
 def described(found: ModelCard, source: str, budget: int, fault: str) -> dict[str, Any]:
     """Facts by name, in the order to read them in."""
     entry, facts = found.entry, found.facts
-    limits = [getattr(found.config, key, None) for key in ("n_ctx", "context")]
+    limits = [getattr(found.config, key, None) for key in ("n_ctx", "context", "longest")]
     estimate = msgspec.to_builtins(found.estimate)
     return {
         "id": entry.id,

@@ -26,13 +26,19 @@ class Durations:
         self.quantiles = Quantiles()
 
     def add(self, seconds: float) -> None:
-        self.least = min(self.least, seconds) if self.count else seconds
-        self.most = max(self.most, seconds)
+        if seconds > self.most or not self.count:
+            self.most = seconds
+        if seconds < self.least or not self.count:
+            self.least = seconds
         self.count += 1
         self.total += seconds
         self.recent.append(seconds)
         self.counts[bisect_left(BOUNDS, seconds)] += 1
         self.quantiles.add(seconds)
+
+    def quantile(self, share: float) -> float:
+        """The duration that `share` of them do not exceed, within a few percent."""
+        return min(max(self.quantiles.at(share), self.least), self.most)
 
     @property
     def mean(self) -> float:
@@ -42,14 +48,6 @@ class Durations:
     def recent_mean(self) -> float:
         """Of the last ten."""
         return sum(self.recent) / len(self.recent) if self.recent else 0.0
-
-    def cumulative(self) -> list[tuple[str, float]]:
-        """As a Prometheus histogram has it: how many are up to each bound."""
-        found, sum_ = [], 0
-        for bound, count in zip((*map(str, BOUNDS), "+Inf"), self.counts, strict=True):
-            sum_ += count
-            found.append((bound, float(sum_)))
-        return found
 
 
 def merged(parts: list[Durations]) -> Durations:

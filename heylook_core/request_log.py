@@ -63,7 +63,9 @@ class RequestLog:
 
     def _tell(self, record: RequestRecord, content: Exchanged | None, error: HeylookError | None) -> None:
         self.recent.append(record)
-        log.log(_level(record), "%s", sentence(record), extra={"request_id": record.request_id})
+        level = _level(record)
+        if log.isEnabledFor(level):
+            log.log(level, "%s", sentence(record), extra={"request_id": record.request_id})
         if error is not None:
             log.debug("the error was: %s", error.message, extra={"request_id": record.request_id})
         self._plugins.notify("request_finished", record=record, content=content)

@@ -28,8 +28,11 @@ class SlotModel:
     def add(self, record: RequestRecord) -> None:
         self.ok += 1
         self.total += record.total_seconds
-        seconds = (record.queue_seconds, record.load_seconds, record.prefill_seconds, record.decode_seconds)
-        self.parts = [sum_ + more for sum_, more in zip(self.parts, seconds, strict=True)]
+        parts = self.parts
+        parts[0] += record.queue_seconds
+        parts[1] += record.load_seconds
+        parts[2] += record.prefill_seconds
+        parts[3] += record.decode_seconds
         if record.first_token_seconds:
             self.first_token += record.first_token_seconds
             self.firsts += 1

@@ -226,8 +226,8 @@ def _times(seen: Durations) -> OperationTimes:
         recent_avg=seen.recent_mean,
         min_time=seen.least,
         max_time=seen.most,
-        p50_time=seen.quantiles.at(0.5),
-        p95_time=seen.quantiles.at(0.95),
+        p50_time=seen.quantile(0.5),
+        p95_time=seen.quantile(0.95),
         count=seen.count,
         total_time=seen.total,
     )

@@ -35,6 +35,12 @@ def bound_arenas() -> None:
         libc.mallopt(ARENA_MAX, ARENAS)
 
 
+def trim_heaps() -> None:
+    """Give the system back what was freed, which glibc keeps for later where it lies between what is still in use."""
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "gnu_get_libc_version"):
+        libc.malloc_trim(0)
+
+
 class ThreadChannel(Channel):
     """Frames come in by one `call_soon_threadsafe` per batch, at most one in `FRAME_SECONDS`."""
 
@@ -78,6 +84,8 @@ class ThreadChannel(Channel):
             return False
         if self._thread is not None:
             self._thread.join(1.0)  # it has sent its last message: what is left takes microseconds
+            self._worker = self._thread = None
+            await asyncio.to_thread(trim_heaps)
         return True
 
     def kill(self) -> bool:

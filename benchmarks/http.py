@@ -13,6 +13,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from benchmarks.batches import batches
 from benchmarks.client import stream, together
 from benchmarks.constrained import constrained
 from benchmarks.ndjson import ndjson
@@ -204,6 +205,7 @@ PARTS = {
     "cpu": cpu,
     "requests": requests,
     "constrained": constrained,
+    "batches": lambda rounds: batches(rounds, engines()),
     "ndjson": ndjson,
 }
 

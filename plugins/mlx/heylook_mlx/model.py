@@ -22,6 +22,7 @@ from heylook_mlx.codec import can_guide, codec_of
 from heylook_mlx.config import MlxConfig
 from heylook_mlx.embedding import Embedder, MlxEmbeddings
 from heylook_mlx.engine import BatchEngine
+from heylook_mlx.gap import fill_in_middle
 from heylook_mlx.loading import Loaded, adapter_folder, load
 from heylook_mlx.rows import Row
 from heylook_mlx.serial import SerialEngine
@@ -123,6 +124,9 @@ class MlxModel(Model):
         embedder = self._embedder
         width = embedder.width if embedder is not None else 0
         found = description.capabilities(template, can_guide())
+        gap = fill_in_middle(tokenizer)
+        if gap is not None:
+            found = (*found, "fill_in_middle")
         if self.vision is not None:
             found = (*found, "vision")
         return ModelInfo(
@@ -145,6 +149,7 @@ class MlxModel(Model):
                 "quantization": _quantisation(loaded.config),
                 "lane": "batch" if isinstance(self._engine, BatchEngine) else "serial",
                 "embedding_length": width or None,
+                "fill_in_middle": gap,
                 "mlx_lm": version,
                 "device": "metal" if mx.metal.is_available() else "cpu",
             },

@@ -64,7 +64,9 @@ class Slot:
         self.tokens += record.completion_tokens
         if record.outcome == "ok":
             name = model if model in self.models or len(self.models) < MOST_MODELS else "(other)"
-            self.models.setdefault(name, SlotModel()).add(record)
+            if name not in self.models:
+                self.models[name] = SlotModel()
+            self.models[name].add(record)
 
     def whole(self) -> SlotModel:
         """All models together."""

@@ -95,14 +95,16 @@ class Totals:
         """Made at first need, but for no more than MOST_MODELS names."""
         if model not in self.models and len(self.models) >= MOST_MODELS:
             model = OTHER
-        return self.models.setdefault(model, ModelTotals())
+        if model not in self.models:
+            self.models[model] = ModelTotals()
+        return self.models[model]
 
     @hookimpl
     def request_finished(self, record: RequestRecord, content: Exchanged | None) -> None:
-        model = record.model if record.provider else NONE
+        model, now = record.model if record.provider else NONE, self._clock()
         self.of(model).add(record)
         for timeline in self.timelines.values():
-            timeline.at(self._clock()).add(model, record)
+            timeline.at(now).add(model, record)
 
     @hookimpl
     def model_loaded(self, entry: ModelEntry, info: ModelInfo, seconds: float) -> None:

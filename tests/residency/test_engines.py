@@ -26,7 +26,7 @@ GGUF = pytest.mark.skipif(find_spec("heylook_gguf") is None, reason="gguf is not
 CONFIGS = [
     pytest.param("mlx", {}, marks=MLX),
     pytest.param("mlx", {"dtype": "float16"}, marks=MLX),
-    pytest.param("mlx", {"max_kv_size": 512}, marks=MLX),
+    pytest.param("mlx", {"max_kv_size": 512, "cache_type": "rotating"}, marks=MLX),
     pytest.param("mlx", {"context": 700}, marks=MLX),
     pytest.param("mlx", {"draft_model_path": "self"}, marks=MLX),
     pytest.param("gguf", {"n_ctx": 1000, "slots": 3}, marks=GGUF),

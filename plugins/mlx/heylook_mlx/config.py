@@ -26,9 +26,9 @@ class MlxConfig(TokenConfig, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Settings of the `mlx` provider; docs/reference/mlx-config.md explains each.
 
     `dtype` is what floating-point weights are cast to; `auto` keeps them, except that a machine without Metal
-    computes in float32. `cache_type` None follows from `kv_bits` and `max_kv_size`. `context` lowers the
-    model's own limit. `vision` None follows from the model's files.
-    The last six keys are read from old files and have no effect.
+    computes in float32. `cache_type` None follows from `kv_bits`. `context` and, without a rotating cache,
+    `max_kv_size` lower the model's own limit. `vision` None follows from the model's files. The
+    last six keys are read from old files and have no effect.
     """
 
     model_path: str
@@ -55,7 +55,7 @@ class MlxConfig(TokenConfig, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def __post_init__(self) -> None:
         if self.vision and not self.may_see:
             raise ValueError(
-                "vision: true cannot be combined with kv_bits, max_kv_size, cache_type, draft_model_path or "
+                "vision: true cannot be combined with kv_bits, cache_type, draft_model_path or "
                 "adapter_path; remove these, or set vision: false to use the model for text only."
             )
         if self.cache_kind == "rotating" and self.max_kv_size is None:
@@ -63,7 +63,7 @@ class MlxConfig(TokenConfig, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         if self.draft_model_path is not None and self.cache_kind != "standard":
             raise ValueError(
                 f"draft_model_path cannot be combined with a {self.cache_kind} KV cache; "
-                "remove it, or remove cache_type, kv_bits and max_kv_size."
+                "remove it, or remove cache_type and kv_bits."
             )
 
     @property
@@ -76,14 +76,18 @@ class MlxConfig(TokenConfig, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """`cache_type`, or what the other keys imply where it is not given."""
         if self.cache_type is not None:
             return self.cache_type
-        if self.kv_bits is not None:
-            return "quantized"
-        return "rotating" if self.max_kv_size is not None else "standard"
+        return "quantized" if self.kv_bits is not None else "standard"
 
     @property
     def window(self) -> int | None:
         """Tokens that a rotating cache keeps; None for the other kinds."""
         return self.max_kv_size if self.cache_kind == "rotating" else None
+
+    @property
+    def longest(self) -> int | None:
+        """The longest sequence that these settings allow, None for the model's own; a rotating cache forgets."""
+        limits = [self.context, self.max_kv_size if self.window is None else None]
+        return min((limit for limit in limits if limit is not None), default=None)
 
     @property
     def bits(self) -> Literal[2, 4, 8] | None:
@@ -97,8 +101,6 @@ class MlxConfig(TokenConfig, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         ]
         if self.kv_bits is not None and self.bits is None:
             found.append(f"kv_bits has no effect with cache_type: {self.cache_kind}; set cache_type: quantized.")
-        if self.max_kv_size is not None and self.window is None:
-            found.append(f"max_kv_size has no effect with cache_type: {self.cache_kind}; set cache_type: rotating.")
         return found
 
     def shape_of_cache(self) -> dict[str, Any]:

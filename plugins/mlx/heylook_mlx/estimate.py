@@ -76,7 +76,7 @@ def _kv(shape: dict[str, Any], config: MlxConfig, value_bytes: int) -> int:
     """One sequence of FLOOR_TOKENS tokens, or of the window or context where that is less."""
     layers, heads = _number(shape, "num_hidden_layers"), _number(shape, "num_attention_heads")
     width = _number(shape, "head_dim") or (_number(shape, "hidden_size") // heads if heads else 0)
-    limits = (FLOOR_TOKENS, config.window, config.context, _number(shape, "max_position_embeddings"))
+    limits = (FLOOR_TOKENS, config.window, config.longest, _number(shape, "max_position_embeddings"))
     tokens = min(limit for limit in limits if limit)
     pair = 2 * layers * (_number(shape, "num_key_value_heads") or heads) * width
     if config.bits is not None:

@@ -58,7 +58,7 @@ class MlxModel(Model):
         self.codec = codec_of(loaded.tokenizer._tokenizer, vocabulary)
         self.vision = _vision_of(loaded)
         self._engine: Engine | None = self._make_engine(loaded, draft, caches, vocabulary)
-        context = description.context_length(loaded.config, loaded.tokenizer, config.context)
+        context = description.context_length(loaded.config, loaded.tokenizer, config.longest)
         self._model: Any = loaded.model
         self._embedder: Embedder | None = Embedder(loaded, context)
         self.info = self._describe(loaded, draft, caches, vocabulary, adapter)
@@ -130,7 +130,7 @@ class MlxModel(Model):
         if self.vision is not None:
             found = (*found, "vision")
         return ModelInfo(
-            context=description.context_length(loaded.config, tokenizer, config.context),
+            context=description.context_length(loaded.config, tokenizer, config.longest),
             capabilities=(*found, "embed") if width else found,
             template=template,
             special=description.special_strings(tokenizer),
@@ -204,7 +204,7 @@ def _check_cache(config: MlxConfig, loaded: Loaded, caches: list[Any]) -> None:
     if config.cache_kind != "standard" and any(type(cache) is not KVCache for cache in fresh(loaded.model)):
         raise LoadFailed(
             f"The model in {loaded.folder} brings a KV cache of its own kind, which cannot be {config.cache_kind}; "
-            "remove cache_type, kv_bits and max_kv_size."
+            "remove cache_type and kv_bits."
         )
     if config.bits is None:
         return

@@ -61,7 +61,8 @@ def test_the_table_in_the_docs_has_every_key():
     [
         ({}, "standard", None, None),
         ({"kv_bits": 4}, "quantized", None, 4),
-        ({"max_kv_size": 512}, "rotating", 512, None),
+        ({"max_kv_size": 512}, "standard", None, None),
+        ({"max_kv_size": 512, "cache_type": "rotating"}, "rotating", 512, None),
         ({"cache_type": "quantized"}, "quantized", None, 8),
         ({"cache_type": "rotating", "max_kv_size": 64, "kv_bits": 4}, "rotating", 64, None),
         ({"cache_type": "standard", "kv_bits": 4}, "standard", None, None),
@@ -84,7 +85,10 @@ def test_the_kind_of_cache_follows_from_the_keys(keys, kind, window, bits):
         ({"vision": True, "kv_bits": 8}, "vision: true cannot be combined"),
         ({"cache_type": "rotating"}, "needs max_kv_size"),
         ({"draft_model_path": "d", "kv_bits": 4}, "cannot be combined with a quantized KV cache"),
-        ({"draft_model_path": "d", "max_kv_size": 4}, "cannot be combined with a rotating KV cache"),
+        (
+            {"draft_model_path": "d", "max_kv_size": 4, "cache_type": "rotating"},
+            "cannot be combined with a rotating KV cache",
+        ),
     ],
 )
 def test_wrong_and_contradicting_keys_are_refused(keys, sentence):
@@ -92,9 +96,24 @@ def test_wrong_and_contradicting_keys_are_refused(keys, sentence):
         config(**keys)
 
 
+@pytest.mark.parametrize(
+    ("keys", "longest"),
+    [
+        ({}, None),
+        ({"max_kv_size": 64}, 64),
+        ({"max_kv_size": 64, "context": 32}, 32),
+        ({"max_kv_size": 64, "kv_bits": 8}, 64),
+        ({"max_kv_size": 64, "cache_type": "rotating"}, None),
+        ({"max_kv_size": 64, "cache_type": "rotating", "context": 128}, 128),
+    ],
+)
+def test_the_size_of_the_cache_limits_the_context_unless_it_rotates(keys, longest):
+    assert config(**keys).longest == longest
+
+
 def test_keys_without_effect_are_told():
-    found = config(use_flash_attention=True, queue_timeout_ms=5, batch_size=4, max_kv_size=9, cache_type="quantized")
+    found = config(use_flash_attention=True, queue_timeout_ms=5, batch_size=4, kv_bits=4, cache_type="standard")
     notices = " ".join(found.notices())
-    for key in ("use_flash_attention", "queue_timeout_ms", "batch_size", "max_kv_size"):
+    for key in ("use_flash_attention", "queue_timeout_ms", "batch_size", "kv_bits"):
         assert f"{key} has no effect" in notices
     assert config().notices() == []

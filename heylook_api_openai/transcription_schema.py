@@ -45,8 +45,8 @@ class OpenAITranscriptionLogprob(msgspec.Struct):
     logprob: float
 
 
-class OpenAITranscription(msgspec.Struct, omit_defaults=True):
-    """The format `json`."""
+class OpenAITranscription(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
+    """The format `json`; it has nothing else, by which it is told from the others."""
 
     text: str
     usage: OpenAIAudioUsage

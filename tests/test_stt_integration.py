@@ -220,6 +220,25 @@ def test_long_audio_is_transcribed_whole(http: httpx.Client):
     assert answer["segments"][-1]["end"] == pytest.approx(15 * 9 * 0.32, abs=0.12)
 
 
+def test_twenty_minutes_are_transcribed_exactly():
+    models = (*toy_settings().models, ModelEntry(id=MODEL, provider="scripted", placement="process"))
+    text = " ".join([TEXT] * 415)
+    data = sound_file(spoken(f"{text} _0.5"), 16_000, "flac")
+    with live_server(msgspec.structs.replace(toy_settings(), models=models)) as server:
+        answer = httpx.post(
+            server.url + URL,
+            data={"model": MODEL, "response_format": "verbose_json", "timestamp_granularities[]": "word"},
+            files={"file": ("a", data)},
+            timeout=100,
+        ).json()
+    assert answer["duration"] > 1190
+    assert answer["text"] == text
+    starts = [word["start"] for word in answer["words"]]
+    # "fox." takes two tones, and so does "works."
+    tones = [index for index, word in enumerate(text.replace(".", " .").split()) if word != "."]
+    assert max(abs(start - 0.32 * tone) for start, tone in zip(starts, tones, strict=True)) < 0.04
+
+
 # ---------------------------------------------------------------------- errors
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -55,7 +55,7 @@ class ResidencyLog:
         found = [event for _, event in self._events if model is None or event.model == model]
         return found if most is None else found[max(len(found) - most, 0) :]
 
-    async def follow(self, silence: float, model: str | None = None) -> AsyncIterator[ResidencyEvent | None]:
+    async def follow(self, silence: float, model: str | None = None) -> AsyncGenerator[ResidencyEvent | None, None]:
         """Decisions from now on; None after `silence` seconds of nothing."""
         seen = self._count
         while True:

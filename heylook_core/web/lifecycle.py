@@ -99,10 +99,13 @@ class LifecyclePages(GuardedPages):
     async def _followed(self, asked: AdminEventsQuery) -> AsyncIterator[bytes]:
         log = self.serving.residency.log
         following = log.follow(self.serving.settings.server.keepalive, asked.model)
-        for event in log.last(asked.limit, asked.model):
-            yield b"data: %b\n\n" % msgspec.json.encode(event)
-        async for news in following:
-            yield b": keepalive\n\n" if news is None else b"data: %b\n\n" % msgspec.json.encode(news)
+        try:
+            for event in log.last(asked.limit, asked.model):
+                yield _event(event)
+            async for news in following:
+                yield _event(news)
+        finally:
+            await following.aclose()
 
     @operation(
         "POST", "/v1/admin/reload", summary="Read models.yaml again, all of it or nothing", response=AdminReloaded
@@ -123,6 +126,10 @@ class LifecyclePages(GuardedPages):
         seconds = self.serving.settings.server.drain_timeout
         message = f"The server starts anew once its running requests have ended, after {seconds:.0f} s at the latest."
         return Reply(status=202, body=AdminRestarting("restarting", message))
+
+
+def _event(event: ResidencyEvent | None) -> bytes:
+    return b": keepalive\n\n" if event is None else b"data: %b\n\n" % msgspec.json.encode(event)
 
 
 def _told(found: Reloaded) -> str:

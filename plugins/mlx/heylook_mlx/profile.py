@@ -11,6 +11,7 @@ from heylook_core.catalog.recognition import Recognised
 from heylook_core.provider import Capability
 from heylook_mlx.config import MlxConfig
 from heylook_mlx.description import capabilities
+from heylook_mlx.gap import MARKS
 from heylook_mlx.vision.folder import sees
 
 # From how many bytes of weights on a profile makes the KV cache small.
@@ -42,7 +43,17 @@ def _short(found: Recognised) -> int:
 def expected(config: MlxConfig, facts: ModelFacts) -> tuple[Capability, ...]:
     """What the model will be able to do, by its template."""
     found = capabilities(facts.template, importlib.util.find_spec("llguidance") is not None)
-    return (*found, "embed", "vision") if _sees(config) else (*found, "embed")
+    found = (*found, "fill_in_middle", "embed") if _fills_gaps(config) else (*found, "embed")
+    return (*found, "vision") if _sees(config) else found
+
+
+def _fills_gaps(config: MlxConfig) -> bool:
+    """Whether the tokenizer has the marks, by the text of its file."""
+    try:
+        text = (Path(config.model_path).expanduser() / "tokenizer.json").read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return False
+    return any(all(f'"{mark}"' in text for mark in marks) for marks in MARKS)
 
 
 def _sees(config: MlxConfig) -> bool:

@@ -12,8 +12,12 @@ from typing import Any
 
 import pytest
 
+from heylook_core.catalog.facts import FactReader
 from heylook_core.catalog.recognition import Recognised, Unservable
+from heylook_core.settings import ModelEntry
+from heylook_mlx.config import MlxConfig
 from heylook_mlx.known import text_types, vision_types
+from heylook_mlx.profile import expected
 from heylook_mlx.recognition import recognise
 
 pytestmark = pytest.mark.unit
@@ -157,6 +161,18 @@ def test_the_language_half_of_a_model_that_sees_is_text_only(changed: Callable[.
     found = recognise(changed(model_type="qwen2_vl", vision_config={}))
     assert isinstance(found, Recognised)
     assert ("vision" in found.entry.config, "vision" in found.entry.tags) == (False, False)
+
+
+def test_a_model_with_marks_for_gaps_is_expected_to_fill_them(changed: Callable[..., Path]) -> None:
+    folder = changed()
+    config = MlxConfig(model_path=str(folder))
+    facts = FactReader().facts(ModelEntry(id="m", provider="mlx", config={"model_path": str(folder)}))
+    assert "fill_in_middle" not in expected(config, facts)
+    (folder / "tokenizer.json").write_text('{"added_tokens": [{"content": "<PRE>"}, {"content": "<SUF>"}]}')
+    assert "fill_in_middle" not in expected(config, facts)
+    words = ", ".join(f'{{"content": "{mark}"}}' for mark in ("<PRE>", "<SUF>", "<MID>"))
+    (folder / "tokenizer.json").write_text(f'{{"added_tokens": [{words}]}}')
+    assert "fill_in_middle" in expected(config, facts)
 
 
 def test_the_types_are_those_of_the_installed_mlx_lm() -> None:

@@ -6,7 +6,7 @@ keeps a failing plugin from harming anybody else; questions collect answers in t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from heylook_core.analytics import Exchanged, RequestRecord
     from heylook_core.catalog.recognition import Recognised, Unservable
-    from heylook_core.dialect import Dialect
     from heylook_core.provider import ModelInfo
     from heylook_core.residency_events import ResidencyEvent
     from heylook_core.settings import ModelEntry
@@ -92,8 +91,8 @@ class DialectHooks:
         """A request for a model has been decoded and is about to be served."""
 
     @hookspec
-    def add_pages(self) -> list[type[Dialect]]:  # type: ignore[empty-body]
-        """Dialects to serve whatever `--api` says: web pages, tools. See `heylook_core.pages.Pages`."""
+    def add_pages(self) -> list[type[Any]]:  # type: ignore[empty-body]
+        """Classes of dialects to serve whatever `--api` says: web pages, tools. See `heylook_core.pages.Pages`."""
 
 
 class CacheHooks:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from operator import methodcaller
 from typing import Any, TypeAlias
 
 import msgspec
@@ -39,7 +40,7 @@ class PrefixCache:
     What has to leave for want of room is given to `on_evict`, which then owns it.
     """
 
-    def __init__(self, budget: int, trims: bool, on_evict: Callable[[Snapshot], None] = Snapshot.drop) -> None:
+    def __init__(self, budget: int, trims: bool, on_evict: Callable[[Snapshot], None] = methodcaller("drop")) -> None:
         self.budget = budget
         self.evicted_bytes = 0
         self.hits = 0

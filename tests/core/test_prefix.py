@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from heylook_core.prefix.cache import PrefixCache, common_prefix
+from heylook_core.provider import Snapshot
 from heylook_core.testkit.toy import BYTES_PER_TOKEN, ToySnapshot
 
 TOKENS = st.lists(st.integers(0, 2), max_size=12)
@@ -86,3 +89,69 @@ def test_lookup_of_a_long_prompt_compares_vectors_not_tokens() -> None:
     long = list(range(32_000))
     cache.keep(ToySnapshot(long, [b""] * len(long), True))
     assert cache.find([*long[:20_000], 7, 7]).n == 20_000
+
+
+class Counted(ToySnapshot):
+    """One that tells how often it was cut, and may say that it lies in a slot."""
+
+    cuts = 0
+    slot = False
+
+    @property
+    def in_place(self) -> bool:
+        return self.slot
+
+    def cut(self, n: int) -> Snapshot | None:
+        self.cuts += 1
+        return super().cut(n)
+
+
+def counted(tokens: list[int], slot: bool = False) -> Counted:
+    made = Counted(tokens, [b"x" * 8] * len(tokens), True)
+    made.slot = slot
+    return made
+
+
+def test_of_equals_the_one_in_a_slot_with_the_smallest_suffix_is_taken() -> None:
+    cache = PrefixCache(1 << 20, trims=True)
+    on_host, long_slot, short_slot = counted([1, 2, 9]), counted([1, 2, 3, 4, 5], True), counted([1, 2, 6], True)
+    for one in (long_slot, short_slot, on_host):
+        cache.keep(one)
+    assert cache.find([1, 2, 8]).n == 2
+    assert (on_host.cuts, long_slot.cuts, short_slot.cuts) == (0, 0, 1)
+
+
+def test_one_kept_prefix_serves_many_requests_at_once() -> None:
+    cache = PrefixCache(1 << 20, trims=True)
+    cache.keep(snapshot([1, 2, 3, 4]))
+    hits = [cache.find([1, 2, 3, number]) for number in range(5, 15)]
+    assert [hit.n for hit in hits] == [3] * 10
+    assert len(cache) == 1
+
+
+def test_a_lookup_costs_one_comparison_for_each_kept_state_and_one_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So it takes microseconds: no loop over tokens, and nothing is copied but what is used."""
+    compared: list[int] = []
+
+    def counting(one: Any, other: Any) -> int:
+        compared.append(1)
+        return common_prefix(one, other)
+
+    cache = PrefixCache(1 << 40, trims=True)
+    kept = [counted([number, *range(32_000)]) for number in range(8)]
+    for one in kept:
+        cache.keep(one)
+    monkeypatch.setattr("heylook_core.prefix.cache.common_prefix", counting)
+    assert cache.find([3, *range(20_000), 7, 7]).n == 20_001
+    assert len(compared) == len(kept)
+    assert sum(one.cuts for one in kept) == 1
+
+
+def test_the_last_holder_of_a_long_shared_beginning_outlives_more_recent_ones() -> None:
+    system = list(range(100, 200))
+    cache = PrefixCache(BYTES_PER_TOKEN * 330, trims=True)
+    cache.keep(snapshot([*system, 1]))
+    cache.keep(snapshot([*system, 2]))
+    for number in range(3, 9):
+        cache.keep(snapshot([number] * 100))
+    assert cache.find([*system, 9]).n == 100

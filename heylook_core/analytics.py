@@ -123,8 +123,8 @@ class JsonLinesConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 class JsonLinesSink(Sink):
     """Appends one JSON object per record to `logs/requests.jsonl`. One write per record, no buffering.
 
-    A full file becomes `requests.jsonl.1`, that one `.2`, and so on. While the disk is full records are dropped, with one
-    warning; no line is ever left half written before another.
+    A full file becomes `requests.jsonl.1`, that one `.2`, and so on. While the disk is full records are dropped, with
+    one warning; no line is ever left half written before another.
     """
 
     Config = JsonLinesConfig

@@ -54,7 +54,10 @@ def key_of(fingerprint: str, tokens: bytes) -> str:
 def write(
     folder: Path, fingerprint: str, tokens: Sequence[int], header: dict[str, Any], buffers: Sequence[memoryview]
 ) -> Path:
-    """Write an entry so that it is there whole or not at all. Raises OSError."""
+    """Write an entry so that it is there whole or not at all. Raises OSError.
+
+    Nothing is forced onto the disk: what a power failure takes is found out by its checksums.
+    """
     ids = np.asarray(tokens, dtype="<i4").tobytes()
     flat = [buffer.cast("B") if buffer.nbytes else buffer for buffer in buffers]
     head = Head(fingerprint, ids, header, tuple(one.nbytes for one in flat), tuple(map(zlib.crc32, flat)))

@@ -95,7 +95,8 @@ class DiskTier(PrefixTier):
             self._remove(key)
         stat = path.stat()
         self._entries[path.stem] = Kept(path, ids, stat.st_size, stat.st_mtime)
-        return True
+        self._make_room(0)
+        return path.stem in self._entries
 
     def clear(self) -> None:
         for key in list(self._entries):

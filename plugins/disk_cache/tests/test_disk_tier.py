@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -92,4 +95,80 @@ def test_a_longer_entry_replaces_those_that_it_begins_with(tmp_path: Path) -> No
     assert not tier.put([1], HEADER, buffers(3))
     assert tier.figures().entries == 1
     assert len(files(tmp_path)) == 1
+    tier.close()
+
+
+WRITER = """
+import sys, numpy as np
+from heylook_disk_cache.tier import DiskConfig, DiskTier
+tier = DiskTier(DiskConfig(folder=sys.argv[1]), "model")
+print("ready", flush=True)
+number = 0
+while True:
+    number += 1
+    data = np.full(4_000_000, number % 251, np.uint8)
+    tier.put([number, 1, 2], {"number": number}, [data.data, data.data])
+"""
+
+LIMITED = """
+import resource, signal, sys
+from heylook_disk_cache.tier import DiskConfig, DiskTier
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+tier = DiskTier(DiskConfig(folder=sys.argv[1]), "model")
+assert not tier.put([1, 2, 3], {}, [memoryview(bytes(1_000_000))])
+assert tier.put([4, 5, 6], {}, [memoryview(bytes(1_000))])
+assert tier.figures().entries == 1
+"""
+
+
+@pytest.mark.parametrize("seconds", [0.02, 0.05, 0.11])
+def test_a_writer_killed_at_any_moment_leaves_whole_entries_only(tmp_path: Path, seconds: float) -> None:
+    with subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "ready\n"
+        time.sleep(seconds)
+        writer.kill()
+    tier = opened(tmp_path, 1 << 30)
+    assert not list(tmp_path.glob("*/*.partial"))
+    assert tier.figures().damaged == 0
+    for path in files(tmp_path):
+        stored = tier.fetch(path.stem)
+        assert stored is not None
+        value = stored.header["number"] % 251
+        assert all(set(bytes(buffer[::50_000])) == {value} for buffer in stored.buffers)
+    tier.close()
+
+
+def test_a_disk_without_room_for_an_entry_takes_the_next_that_fits(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(tmp_path)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert not list(tmp_path.glob("*/*.partial"))
+
+
+def test_the_budget_counts_whole_files(tmp_path: Path) -> None:
+    tier = opened(tmp_path, 10_000)
+    for number in range(12):
+        tier.put([number, *range(500)], HEADER, buffers(number))
+        assert sum(path.stat().st_size for path in files(tmp_path)) == tier.figures().nbytes <= 10_000
+    assert tier.figures().entries >= 2
+    tier.close()
+
+
+def test_what_was_fetched_last_stays_longest(tmp_path: Path) -> None:
+    tier = opened(tmp_path, 10_000)
+    for number in range(3):
+        tier.put([number, 1, 2], HEADER, buffers(number))
+    found = tier.probe(ids([0, 1, 2, 3]))
+    assert found is not None
+    assert tier.fetch(found.key) is not None
+    before = tier.figures().evictions
+    number = 3
+    while tier.figures().evictions == before:
+        tier.put([number, 1, 2], HEADER, buffers(number))
+        number += 1
+    assert tier.probe(ids([0, 1, 2, 3])) is not None
+    assert tier.probe(ids([1, 1, 2, 3])) is None
     tier.close()

@@ -26,7 +26,10 @@ Work = Callable[[Callable[[Event], None]], None]
 
 
 class SpeechLane:
-    """`expect`, `feed` and `cancel` are for the inbox, `begin` for the prepare thread, `close` for the engine's."""
+    """`expect`, `feed` and `cancel` are for the inbox, `begin` for the prepare thread, `close` for the engine's.
+
+    `ended` is told of each request that is over, and calls `forget`.
+    """
 
     def __init__(
         self, provider: Provider, epoch: int, send: Callable[[FromWorker], None], ended: Callable[[int], None]
@@ -49,6 +52,10 @@ class SpeechLane:
         """Audio may come for this call from now on."""
         self._intakes[call.rid] = Intake()
 
+    def forget(self, rid: int) -> None:
+        """The request has ended, here or before it began."""
+        self._intakes.pop(rid, None)
+
     def feed(self, feed: Feed) -> None:
         intake = self._intakes.get(feed.rid)
         if intake is not None:
@@ -60,7 +67,9 @@ class SpeechLane:
             intake.cancel()
 
     def begin(self, call: Call, arrived: float) -> None:
-        intake = self._intakes[call.rid]
+        intake = self._intakes.get(call.rid)
+        if intake is None:  # it has ended meanwhile
+            return
         if isinstance(call.operation, Transcribe):
             work = partial(transcribe, self._provider, call.operation.options, intake, self._turns)
             self._files.submit(self._run, call.rid, work, arrived)
@@ -93,7 +102,6 @@ class SpeechLane:
         except Exception as error:
             log.exception("the provider of %s failed", self._provider.spec.id)
             last = Failed("engine", f"The provider failed while it listened ({type(error).__name__}: {error}).")
-        self._intakes.pop(rid, None)
         self._ended(rid)
         self._send(Turn(self._epoch, [(rid, [last])]))
 

@@ -242,6 +242,8 @@ class Worker:
 
     def _finish(self, rid: int) -> None:
         self._open.pop(rid, None)
+        if self._speech is not None:
+            self._speech.forget(rid)
 
     def _end_all(self) -> None:
         for flag in list(self._open.values()):

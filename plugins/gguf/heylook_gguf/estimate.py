@@ -41,13 +41,14 @@ def _cells(config: GgufConfig, trained: int) -> int:
 
 
 def _files(config: GgufConfig) -> list[Path]:
-    """Every part of the model, and its adapters."""
+    """Every part of the model, its projector and its adapters."""
     path, part = config.path, shard(config.path)
     parts = [path]
     if part is not None:
         stem = path.name[: -len("-00001-of-00001.gguf")]
         parts = [path.with_name(f"{stem}-{number:05}-of-{part[1]:05}.gguf") for number in range(1, part[1] + 1)]
-    return [*parts, *(Path(lora.path).expanduser() for lora in config.lora)]
+    beside = [config.mmproj_path, *(lora.path for lora in config.lora)]
+    return [*parts, *(Path(name).expanduser() for name in beside if name is not None)]
 
 
 def _number(values: dict[str, Any], architecture: str, key: str) -> int:

@@ -85,10 +85,12 @@ def test_usage_and_the_record_agree(told):
         assert record.reasoning_tokens == usage["completion_tokens_details"]["reasoning_tokens"]
 
 
-def test_the_speeds_of_include_performance_and_the_record_agree(told):
+def test_the_times_of_include_performance_and_the_record_agree(told):
     _, records, usages, *_ = told
     performance = usages[0][1]
-    assert performance["generation_tps"] == pytest.approx(records[0].tokens_per_second, rel=0.1)
+    for name in ("queue_seconds", "prefill_seconds", "decode_seconds", "first_token_seconds"):
+        assert performance[name] == getattr(records[0], name)
+    assert performance["generation_tps"] == pytest.approx(records[0].completion_tokens / records[0].decode_seconds)
 
 
 def test_the_last_line_of_ollama_and_the_record_agree(told):

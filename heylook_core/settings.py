@@ -78,8 +78,8 @@ class ImageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """What images requests may bring.
 
     `fetch` is which web addresses are read: none (`deny`), those on the public internet (`public`), or any (`allow`),
-    within `fetch_timeout` seconds. `max_bytes` and `max_pixels` bound one image, `max_count` and `max_total_pixels` those
-    of a request. `cache_bytes` are for decoded images that come again, as in the next turn of a conversation;
+    within `fetch_timeout` seconds. `max_bytes` and `max_pixels` bound one image, `max_count` and `max_total_pixels`
+    those of a request. `cache_bytes` are for decoded images that come again, as in the next turn of a conversation;
     `held_bytes` bound those of all requests that run or wait, beyond which a request is told to come again.
     """
 

@@ -15,6 +15,17 @@ from heylook_core.text.pipeline import TextPipeline
 from heylook_core.text.prompt import Prepared
 
 
+class Leader(msgspec.Struct, frozen=True):
+    """A running row that holds, or is about to hold, the first `n` tokens of another prompt."""
+
+    choice: Choice
+    n: int
+
+    @property
+    def ready(self) -> bool:
+        return self.choice.held >= self.n
+
+
 class Choice:
     """One sequence: waiting, then in prefill, then decoding, then over. Times are the loop's clock, in seconds."""
 
@@ -36,6 +47,7 @@ class Choice:
         )
         self.guide = prepared.guides[index] if prepared.guides else None
         self.waits_for: Choice | None = None
+        self.leader: Leader | None = None
         self.scoring: Job | None = None
         self.prefilled = 0
         self.cached = 0

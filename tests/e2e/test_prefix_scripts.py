@@ -31,6 +31,8 @@ PROVIDERS = [
 ]
 SCRIPTS = 30
 STEPS = {"mlx": 2, "gguf": 5}
+# Few conversations go deep within a script, many have to share the slots.
+COUNTS = (2, 4, 10)
 LITTLE = 400_000
 
 
@@ -50,7 +52,7 @@ def test_random_conversations_answer_as_without_reuse(provider: str) -> None:
         cached, forgot, kinds = 0, 0, Counter[str]()
         async with serving(entry(provider)) as warm, serving(entry(provider), prefix_cache_bytes=0) as cold:
             for seed in range(SCRIPTS):
-                script = Script(seed, "m")
+                script = Script(seed, "m", COUNTS[seed % len(COUNTS)])
                 await script.run(warm, cold, STEPS[provider])
                 cached += script.cached
                 kinds += script.kinds
@@ -59,7 +61,7 @@ def test_random_conversations_answer_as_without_reuse(provider: str) -> None:
 
     cached, forgot, kinds = asyncio.run(whole())
     assert cached > 1000
-    assert forgot <= kinds["recall"] / 10
+    assert forgot == 0
     assert min(kinds[kind] for kind in KINDS) >= 3, kinds
 
 

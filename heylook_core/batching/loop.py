@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Iterable
 from itertools import count
 
-from heylook_core.batching.choice import Choice, Leader
+import msgspec
+
+from heylook_core.batching.choice import Choice, Leader, spent
 from heylook_core.batching.jobs import QueuedJob
 from heylook_core.batching.leaders import find_leader
 from heylook_core.batching.pace import SHORT_PROMPT, PrefillPace
@@ -365,25 +367,28 @@ class TurnLoop:
 
     def _recover(self, engine: Engine, rows: dict[int, Choice], error: Exception) -> None:
         """A step broke: its rows cannot be trusted any more, waiting requests can."""
-        rids = list(dict.fromkeys(choice.rid for choice in rows.values()))
-        about = self._about(*rids)
-        log.error("the engine broke in step(); %d running requests fail", len(rids), exc_info=error, extra=about)
+        broken = {choice.rid: self._of(choice.rid) for choice in rows.values()}
+        about = self._about(*broken)
+        log.error("the engine broke in step(); %d running requests fail", len(broken), exc_info=error, extra=about)
         failed = _failure(error, "The model's engine broke while it answered")
         rows.clear()
         self.cache.clear()
         engine.reset()
-        for rid in rids:
-            self._fail(rid, failed)
+        for rid, choices in broken.items():
+            self._fail(rid, failed, choices)
 
     def _about(self, *rids: int) -> dict[str, str]:
         """What a log line is told of these requests."""
         return {"request_id": " ".join(filter(None, map(self._named, rids)))}
 
-    def _fail(self, rid: int, failed: Failed) -> None:
-        for choice in self._of(rid):
+    def _fail(self, rid: int, failed: Failed, choices: list[Choice] | None = None) -> None:
+        """End a request. `choices` are those that it had, where a broken engine has lost them."""
+        left = self._of(rid)
+        usage = spent([choice.usage for choice in choices or left])
+        for choice in left:
             self._drop(choice, keep=False)
         self._jobs = [queued for queued in self._jobs if queued.rid != rid]
-        self._emit(rid, [failed])
+        self._emit(rid, [msgspec.structs.replace(failed, spent=usage)])
         self._ended(rid)
 
     def _drop(self, choice: Choice, *, keep: bool) -> None:

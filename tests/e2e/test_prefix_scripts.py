@@ -6,6 +6,7 @@ Long form: `scripts/soak prefix`.
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from collections import Counter
 from importlib.util import find_spec
@@ -125,6 +126,29 @@ def test_a_restart_finds_conversations_again_unless_their_files_are_damaged(
     warm, cached = asyncio.run(once())
     assert warm == cold == "Your name is Zorblat."
     assert (cached > 64) != damage
+
+
+@pytest.mark.integration
+@pytest.mark.skipif(find_spec("heylook_mlx") is None, reason="mlx is not installed")
+def test_unloading_gives_the_memory_of_kept_prefixes_back() -> None:
+    """Asked of MLX itself; a GGUF model leaves with its process."""
+    import mlx.core as mx
+
+    async def whole() -> None:
+        async with serving(entry("mlx")) as core:
+            for number in range(3):
+                await ask(core, "m", [f"{number} tell me about heylook"], cancel=number == 1)
+            (state,) = await core.residency.refreshed()
+            assert state.gauges.kept > 100_000
+            assert mx.get_active_memory() - before > state.gauges.kept + state.gauges.weights // 2
+            await core.unload("m")
+            assert core.residency.states() == []
+            gc.collect()
+            assert mx.get_active_memory() - before < 10_000
+
+    gc.collect()
+    before = mx.get_active_memory()
+    asyncio.run(whole())
 
 
 @pytest.mark.integration

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import msgspec
@@ -212,6 +213,7 @@ class Dialect(ABC):
 
     `prefixes` are the paths whose errors this dialect words, also for routes that do not exist. `origins` are let in
     besides those of the settings (in the form of `cors_origins`): the pages of programs that embed this API's clients.
+    `meanings` says in the API description what `field` or `Struct.field` of a request is, with a sentence each.
     `title` heads its routes in the API description, `error_body` is the Struct of what `error` answers, `stream_end`
     the `data` of the event that ends a stream, where that is no JSON. `Config` is the Struct of its own settings.
     """
@@ -220,6 +222,7 @@ class Dialect(ABC):
     title: ClassVar[str] = ""
     error_body: ClassVar[type | None] = None
     stream_end: ClassVar[str] = ""
+    meanings: ClassVar[Mapping[str, str]] = MappingProxyType({})
     Config: ClassVar[type[Any] | None] = None
     prefixes: ClassVar[tuple[str, ...]]
     default_port: ClassVar[int] = 8080

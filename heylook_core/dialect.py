@@ -166,19 +166,24 @@ class Route(msgspec.Struct, frozen=True):
 
 
 class SocketOperation(msgspec.Struct, frozen=True, kw_only=True):
-    """One WebSocket route. `path` is as in `Operation`; `received` and `sent` are the Structs of its JSON messages."""
+    """One WebSocket route. `path` and `kind` are as in `Operation`; `received` and `sent` are the Structs of its JSON
+    messages.
+    """
 
     path: str
     summary: str
     received: Any = None
     sent: Any = None
+    kind: Kind | None = None
 
 
-def socket(path: str, *, summary: str, received: Any = None, sent: Any = None) -> Callable[[S], S]:
+def socket(
+    path: str, *, summary: str, received: Any = None, sent: Any = None, kind: Kind | None = None
+) -> Callable[[S], S]:
     """Mark a dialect's method as the handler of a WebSocket route: it gets a `Socket`. May be stacked."""
 
     def mark(handler: S) -> S:
-        found = SocketOperation(path=path, summary=summary, received=received, sent=sent)
+        found = SocketOperation(path=path, summary=summary, received=received, sent=sent, kind=kind)
         handler.__dict__.setdefault("sockets", []).append(found)
         return handler
 

@@ -188,7 +188,7 @@ FACTS: tuple[Topic, ...] = (
     free("There is no room for the model, or it cannot be loaded.",
          "Why do I get error 503?|I get a 503 error.|The server says unavailable.|Error 503|What does 503 mean?",
          "Why is the model unavailable?", "What is the reason for status 503?"),
-    free("Yes, as many as fit in memory.",
+    free("Yes, as many as max_loaded_models and the memory allow.",
          "Can I load several models?|Can I run two models at once?|Is it possible to use more than one model?|"
          "Can many models be loaded?|Do two models fit?", "May I use several models?",
          "Can two models be loaded at the same time?"),

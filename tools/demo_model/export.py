@@ -139,7 +139,7 @@ def _describe(writer: gguf.GGUFWriter, shape: Shape) -> None:
 def _add_tokenizer(writer: gguf.GGUFWriter, tokenizer: Tokenizer) -> None:
     described = json.loads(tokenizer.to_str())
     added = {token["id"]: token for token in described["added_tokens"]}
-    tokens = [tokenizer.id_to_token(number) for number in range(tokenizer.get_vocab_size())]
+    tokens = [str(tokenizer.id_to_token(number)) for number in range(tokenizer.get_vocab_size())]
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("gpt-2")
     writer.add_token_list(tokens)

@@ -36,16 +36,16 @@ class Muon:
         self._groups: dict[tuple[int, ...], list[nn.Parameter]] = {}
         for matrix in matrices:
             self._groups.setdefault(tuple(matrix.shape), []).append(matrix)
-        self._moments = [torch.zeros_like(torch.stack([*group])) for group in self._groups.values()]
+        self._moments = [torch.zeros_like(torch.stack([*group]).detach()) for group in self._groups.values()]
 
-    @torch.no_grad()
     def step(self, rate: float) -> None:
-        for (shape, group), moment in zip(self._groups.items(), self._moments, strict=True):
-            slopes = torch.stack([matrix.grad for matrix in group if matrix.grad is not None])
-            moment.lerp_(slopes, 1 - self._momentum)
-            steps = _equalised(slopes.lerp(moment, self._momentum)) * max(1.0, shape[0] / shape[1]) ** 0.5
-            for matrix, change in zip(group, steps, strict=True):
-                matrix.mul_(1 - rate * WEIGHT_DECAY).add_(change, alpha=-rate)
+        with torch.no_grad():
+            for (shape, group), moment in zip(self._groups.items(), self._moments, strict=True):
+                slopes = torch.stack([matrix.grad for matrix in group if matrix.grad is not None])
+                moment.lerp_(slopes, 1 - self._momentum)
+                steps = _equalised(slopes.lerp(moment, self._momentum)) * max(1.0, shape[0] / shape[1]) ** 0.5
+                for matrix, change in zip(group, steps, strict=True):
+                    matrix.mul_(1 - rate * WEIGHT_DECAY).add_(change, alpha=-rate)
 
     def state(self) -> list[Tensor]:
         return self._moments

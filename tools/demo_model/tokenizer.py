@@ -84,7 +84,7 @@ def _common_words(vocabulary: dict[str, int], bare: list[str]) -> list[str]:
     fitting = (
         word
         for word, _ in counted.most_common()
-        if word in vocabulary and word not in copied and (len(word) > 1 or word in 'aI"+=-')
+        if word in vocabulary and word not in copied and (len(word) > 1 or word in '"+=-')
     )
     return [word for word, _ in zip(fitting, range(WHOLE_WORDS), strict=False)]
 

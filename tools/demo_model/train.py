@@ -92,7 +92,7 @@ class Training:
             loss = self.network.loss(*(self._tensor(array) for array in (batch.ids, batch.learned, batch.mask())))
         loss.backward()
         self.optimiser.step(rate_at(self.step, self.run.steps))
-        return loss.detach().item()
+        return float(loss.detach())
 
     def _tensor(self, array: Any) -> Tensor:
         return torch.from_numpy(array).to(self.device)

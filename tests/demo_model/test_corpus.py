@@ -1,0 +1,170 @@
+"""The training text: fixed by its seed, as the server renders it, and without anything that is held out."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import random
+import re
+
+import pytest
+
+from heylook_core.messages import Message, TextPart, Tool, ToolCall
+from heylook_core.text.template import ChatTemplate
+from tools.demo_model import knowledge
+from tools.demo_model.cases import HELD_OUT_FILE, VALIDATION_FILE, held_out, read, validation
+from tools.demo_model.conversation import TEMPLATE, Conversation, Turn
+from tools.demo_model.corpus import FIRST, MAIN, conversations
+from tools.demo_model.documentation import TOPICS
+from tools.demo_model.exchanges import any_of
+from tools.demo_model.scenes import choice_drill, late_recall, offered_tools, thinking
+from tools.demo_model.tools import UNSEEN, use
+from tools.demo_model.topics import plain
+from tools.demo_model.words import HELD_OUT, VALIDATION, Values
+
+pytestmark = pytest.mark.unit
+
+FROZEN = "61fdba7d97ad853cb3b0decd826211ec02cfc5be7ca80f258ab498a2538d4ff2"
+KEPT_BACK = {
+    word.lower() for lists in (HELD_OUT, VALIDATION) for word in (*lists.names, *lists.cities, *lists.words)
+}  # fmt: skip
+
+
+def some(count: int, seed: int = 3, shares=MAIN) -> list[Conversation]:
+    return list(itertools.islice(conversations(seed, shares), count))
+
+
+def asked(found: list[Conversation]) -> set[str]:
+    return {plain(turn.text) for one in found for turn in one.turns if turn.role == "user"}
+
+
+def rendered(conversation: Conversation) -> str:
+    """By the server's own code, from the messages of a chat API."""
+
+    def message(data: dict) -> Message:
+        calls = tuple(
+            ToolCall(call["id"], call["function"]["name"], call["function"]["arguments"])
+            for call in data.get("tool_calls", ())
+        )
+        text = (TextPart(data["content"]),) if data["content"] else ()
+        return Message(data["role"], text, tool_calls=calls, tool_call_id=data.get("tool_call_id"))
+
+    tools = tuple(Tool(**tool["function"]) for tool in conversation.tools)
+    variables = {"enable_thinking": conversation.thinks}
+    messages = tuple(map(message, conversation.messages()))
+    return ChatTemplate(TEMPLATE, {}).render(messages, tools, generation=False, variables=variables)
+
+
+def test_equal_seeds_give_equal_text_and_others_do_not():
+    first, again, other = (some(60, seed) for seed in (1, 1, 2))
+    assert [one.text() for one in first] == [one.text() for one in again]
+    assert [one.text() for one in first] != [one.text() for one in other]
+
+
+@pytest.mark.parametrize("shares", [FIRST, MAIN], ids=["first", "main"])
+def test_text_is_what_the_server_renders(shares):
+    plain_ones = [one for one in some(300, shares=shares) if all(turn.thought is None for turn in one.turns)]
+    assert sum(bool(one.tools) for one in plain_ones) > 30
+    assert sum(bool(one.system) for one in plain_ones) > 10
+    for one in plain_ones:
+        assert one.text() == rendered(one)
+
+
+def test_what_is_learned_is_the_answers_with_their_ends():
+    for one in some(200):
+        learned = "".join(piece.text for piece in one.pieces() if piece.learned)
+        assert learned.count("<|im_end|>") == sum(turn.role == "assistant" and turn.learned for turn in one.turns)
+        assert "<|im_start|>" not in learned
+
+
+def test_a_thinking_block_that_the_prompt_opens_is_not_learned():
+    opened = Conversation([Turn("user", "x"), Turn("assistant", "y", thought="z", opened=True)])
+    assert [piece.text for piece in opened.pieces() if piece.learned] == ["\nz\n</think>\n\ny<|im_end|>"]
+    made = [thinking(Values(random.Random(seed))) for seed in range(60)]
+    assert {one.thinks for one in made} == {True, False}
+    assert all(one.turns[-1].opened != one.thinks for one in made)
+
+
+def test_no_question_that_is_kept_back_is_in_training():
+    kept = {plain(question) for topic in TOPICS for question in (topic.validation, topic.held_out)}
+    trained = {plain(question) for topic in TOPICS for question in topic.questions()}
+    assert kept & trained == set()
+    assert len(kept) == 2 * len(TOPICS)
+    assert kept & asked(some(1500)) == set()
+
+
+def test_no_frame_of_the_other_sets_is_in_training():
+    frames = (*knowledge.CAPITAL_UNSEEN, *knowledge.OPPOSITE_UNSEEN, *knowledge.COLOUR_UNSEEN)
+    trained = {*knowledge.CAPITAL_ASKED, *knowledge.OPPOSITE_ASKED, *knowledge.COLOUR_ASKED}
+    assert set(map(plain, frames)) & set(map(plain, trained)) == set()
+
+
+def test_no_name_city_or_word_that_is_kept_back_is_in_training():
+    words = {word for one in some(1500) for word in re.findall(r"[a-z]+", one.text().lower())}
+    assert words & KEPT_BACK == set()
+
+
+def test_no_unseen_tool_is_in_training():
+    named = {tool["function"]["name"] for one in some(600) for tool in one.tools}
+    assert named & {family.names[0] for family in UNSEEN} == set()
+    assert len(named) > 40
+
+
+def test_the_sets_are_what_their_program_writes():
+    assert list(read(VALIDATION_FILE)) == validation()
+    assert list(read(HELD_OUT_FILE)) == held_out()
+
+
+def test_the_held_out_set_is_frozen():
+    assert hashlib.sha256(HELD_OUT_FILE.read_bytes()).hexdigest() == FROZEN
+
+
+def test_the_sets_share_no_names():
+    assert not {*HELD_OUT.names, *HELD_OUT.cities, *HELD_OUT.words} & {
+        *VALIDATION.names, *VALIDATION.cities, *VALIDATION.words,
+    }  # fmt: skip
+
+
+def test_one_question_has_one_answer():
+    """Over the whole table: what two topics both ask could only be answered by chance."""
+    answers: dict[str, set[str]] = {}
+    for topic in TOPICS:
+        for question in (*topic.questions(), topic.validation, topic.held_out):
+            answers.setdefault(plain(question), set()).add(topic.answer)
+    assert {question: found for question, found in answers.items() if len(found) > 1} == {}
+
+
+def test_the_right_tool_is_always_offered():
+    for seed in range(80):
+        found = choice_drill(Values(random.Random(seed)))
+        names = {tool["function"]["name"] for tool in found.tools}
+        said = {turn.text for turn in found.turns if turn.role == "assistant" and turn.text}
+        called = {call.name for turn in found.turns for call in turn.calls}
+        assert said | called <= names
+        assert len(called) == 1
+        assert 2 <= len(names) <= 3
+
+
+def test_arguments_are_in_the_question():
+    values = Values(random.Random(5))
+    for _ in range(200):
+        for tool in offered_tools(values):
+            wanted = use(values, tool)
+            assert all(str(value) in wanted.asked for value in wanted.call.arguments.values())
+            assert wanted.result in wanted.told
+
+
+def test_a_late_question_is_about_what_was_said_first():
+    for seed in range(40):
+        turns = late_recall(Values(random.Random(seed))).turns
+        assert len(turns) >= 20
+        value = turns[-1].text.split(" is ")[-1].removesuffix(".").split()[-1]
+        assert any(value in turn.text for turn in turns[:6])
+
+
+def test_numbers_are_reckoned_by_tools_only():
+    """Arithmetic is not learned, so nothing claims it."""
+    values = Values(random.Random(7))
+    reckoning = [one for one in (any_of(values) for _ in range(3000)) if re.search(r"\d (plus|times|\+) \d", one.asked)]
+    assert reckoning
+    assert {one.answer for one in reckoning} == {knowledge.UNKNOWN}

@@ -1,0 +1,43 @@
+"""The evaluator, and the model that is shipped: a hundred of its prompts are answered right."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("heylook_demo_model", reason="the demo model is not installed")
+pytest.importorskip("llama_cpp", reason="llama.cpp is not installed")
+pytest.importorskip("tokenizers", reason="tokenizers comes with heylook-mlx")
+pytest.importorskip("gguf", reason="gguf writes files for llama.cpp")
+
+from heylook_demo_model import gguf_path
+from heylook_demo_model.prompts import proven
+from tools.demo_model.cases import VALIDATION_FILE, Case, read
+from tools.demo_model.evaluate import LlamaCpp, prompt_of, scores, until_end, wrong
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+
+def shipped() -> list[Case]:
+    return [Case(one.skill, one.messages, one.tools, one.thinking, one.answer) for one in proven()]
+
+
+def test_a_hundred_prompts_are_answered_right():
+    model = LlamaCpp(gguf_path(), 1)
+    asked = [case for number, case in enumerate(shipped()) if number % 7 < 5][:100]
+    assert len(asked) == 100
+    answers = [model.answer(prompt_of(case)) for case in asked]
+    assert list(wrong(asked, answers)) == []
+    assert all(right == count for right, count in scores(asked, answers).values())
+
+
+def test_wrong_answers_are_counted_and_shown():
+    cases = read(VALIDATION_FILE)[:3]
+    answers = [cases[0].answer, "something else", cases[2].answer]
+    assert scores(cases, answers) == {"documentation": (2, 3)}
+    (line,) = wrong(cases, answers)
+    assert "something else" in line
+
+
+def test_an_answer_ends_at_the_end_of_the_turn():
+    assert until_end([5, 6, 2, 7]) == [5, 6]
+    assert len(until_end(iter(lambda: 5, 0))) == 160

@@ -1,0 +1,95 @@
+"""Training lowers the loss, goes on where it ended, and its model is one and the same on both engines."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch", reason="torch trains the demo model; no other test and no part of heylook needs it")
+pytest.importorskip("tokenizers", reason="tokenizers comes with heylook-mlx")
+pytest.importorskip("safetensors", reason="safetensors comes with heylook-mlx")
+pytest.importorskip("gguf", reason="gguf writes the file for llama.cpp")
+
+import torch
+
+from tools.demo_model.cases import VALIDATION_FILE, read
+from tools.demo_model.evaluate import LlamaCpp, Mlx, prompt_of
+from tools.demo_model.export import NAME, export
+from tools.demo_model.network import Network
+from tools.demo_model.optimiser import rate_at
+from tools.demo_model.shape import SHAPE, Shape
+from tools.demo_model.train import Run, Training
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+SMALL = Run(steps=20, tokens=1024, shape=Shape(width=64, layers=2, heads=2, kv_heads=1, feed_forward=64))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Training, list[float]]:
+    torch.set_num_threads(1)
+    training = Training(tmp_path_factory.mktemp("run"), SMALL)
+    losses: list[float] = []
+    training.steps(lambda _, loss: losses.append(loss))
+    export(training.network.weights(), training.tokenizer, SMALL.shape, training.folder / "model")
+    return training, losses
+
+
+def test_twenty_steps_lower_the_loss(trained):
+    _, losses = trained
+    assert len(losses) == 20
+    assert sum(losses[-5:]) / 5 < losses[0] - 0.3
+
+
+def test_a_run_that_ended_early_goes_on_as_if_it_had_not(trained, tmp_path: Path):
+    whole, losses = trained
+    (tmp_path / "tokenizer.json").write_bytes((whole.folder / "tokenizer.json").read_bytes())
+    Training(tmp_path, SMALL).steps(lambda *_: None, until=8)
+    later: list[float] = []
+    resumed = Training(tmp_path, SMALL)
+    assert resumed.step == 8
+    resumed.steps(lambda _, loss: later.append(loss))
+    assert later == pytest.approx(losses[8:], rel=1e-3)
+
+
+def test_a_folder_of_another_run_is_refused(trained):
+    training, _ = trained
+    with pytest.raises(SystemExit, match="another run"):
+        Training(training.folder, Run(steps=21, tokens=1024, shape=SMALL.shape))
+
+
+def test_the_rate_rises_is_held_and_falls():
+    rates = [rate_at(step, 1000) for step in range(1000)]
+    assert rates[0] < rates[29] == rates[299] == 1.0
+    assert rates[300:] == sorted(rates[300:], reverse=True)
+    assert rates[-1] == 0.01
+
+
+def test_the_size_is_what_the_shape_says():
+    for shape in (SHAPE, SMALL.shape):
+        network = Network(shape)
+        assert sum(value.numel() for value in network.parameters()) == shape.parameters()
+    assert SHAPE.parameters() * 2 * 2 < 23 * 1024 * 1024
+
+
+def test_what_is_written_is_float16_of_what_was_trained(trained):
+    from safetensors.numpy import load_file
+
+    training, _ = trained
+    stored = load_file(training.folder / "model" / "mlx" / "model.safetensors")
+    wanted = training.network.embedding.weight.detach().to(torch.float16).numpy()
+    assert (stored["model.embed_tokens.weight"] == wanted).all()
+
+
+@pytest.mark.skipif(any(find_spec(name) is None for name in ("llama_cpp", "mlx_lm")), reason="needs both engines")
+def test_both_engines_load_it_and_write_the_same(trained):
+    training, _ = trained
+    folder = training.folder / "model"
+    engines = [LlamaCpp(folder / f"{NAME}-f16.gguf", 1), Mlx(folder / "mlx")]
+    for case in read(VALIDATION_FILE)[::150]:
+        prompt = prompt_of(case)
+        first, second = ([engine.tokens(prompt), engine.answer(prompt)[:20]] for engine in engines)
+        assert first == second
+    assert LlamaCpp(folder / f"{NAME}-q8_0.gguf", 1).answer("x")

@@ -15,6 +15,7 @@ import msgspec
 
 from heylook_core.calls import CALL
 from heylook_core.errors import ConfigError
+from heylook_core.log_thread import LogThread
 from heylook_core.settings import LoggingSettings
 
 if TYPE_CHECKING:
@@ -42,17 +43,15 @@ def logging_to(settings: LoggingSettings) -> Iterator[Path | None]:
     before = root.level
     console = _console_handler(settings)
     file = _file_handler(settings) if settings.file_level else None
-    handlers = [console, file] if file else [console]
-    root.setLevel(min(handler.level for handler in handlers))
+    thread = LogThread([console, file] if file else [console], _say_request)
+    root.setLevel(min(handler.level for handler in thread.handlers))
     others = quietened()
-    for handler in handlers:
-        root.addHandler(handler)
+    root.addHandler(thread)
     try:
         yield Path(file.baseFilename) if file else None
     finally:
-        for handler in handlers:
-            root.removeHandler(handler)
-            handler.close()
+        root.removeHandler(thread)
+        thread.close()
         root.setLevel(before)
         for name, level in others.items():
             logging.getLogger(name).setLevel(level)
@@ -69,8 +68,9 @@ def quietened() -> dict[str, int]:
 
 def terminal() -> Console | None:
     """Where the console log is drawn, if that is a terminal: what is drawn there too must go through it."""
-    found = (getattr(handler, "console", None) for handler in logging.getLogger().handlers)
-    return next((console for console in found if console is not None), None)
+    threads = (handler for handler in logging.getLogger().handlers if isinstance(handler, LogThread))
+    consoles = (getattr(handler, "console", None) for thread in threads for handler in thread.handlers)
+    return next((console for console in consoles if console is not None), None)
 
 
 class TextFormatter(logging.Formatter):
@@ -107,6 +107,11 @@ def request_id(record: logging.LogRecord) -> str:
         return told
     call = CALL.get()
     return call.request_id if call is not None else ""
+
+
+def _say_request(record: logging.LogRecord) -> None:
+    """The line is written by another thread, which serves no call."""
+    record.request_id = request_id(record)
 
 
 def _console_handler(settings: LoggingSettings) -> logging.Handler:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ def serve() -> int:
 
 def start(invocation: Invocation) -> int:
     """Check what is configured, then serve until a signal; the exit code. Raises HeylookError."""
+    from heylook_core.log_thread import is_stuck
     from heylook_core.logs import logging_to
     from heylook_core.web.run import RESTART, start_anew
 
@@ -39,6 +41,8 @@ def start(invocation: Invocation) -> int:
         code = _serve(invocation)
     if code == RESTART:
         start_anew()
+    if is_stuck():
+        os._exit(code)
     return code
 
 

@@ -17,7 +17,7 @@ SECONDS = 60.0
 
 
 class Served:
-    """A running server: its process, its address, and everything it has printed so far."""
+    """A running server: its process, its address, and what it has printed: unread, as by a user who looks elsewhere."""
 
     def __init__(self, home: Path, *options: str) -> None:
         environment = {**os.environ, "HOME": str(home), "MLX_DISABLE_COMPILE": "1"}

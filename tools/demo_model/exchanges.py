@@ -86,6 +86,7 @@ def unknown(values: Values) -> Exchange:
         country=country if values.chance.random() < 0.9 else values.city(),
         name=values.name(),
         number=values.number(3),
+        other=values.number(3),
     )
     return Exchange(varied(values, asked), knowledge.UNKNOWN, "I do not know this.", "unknown")
 

@@ -64,7 +64,7 @@ UNKNOWN_ASKED = (
     "Give me advice about {word}.", "How far is the moon?", "What should I eat today?",
     "Write Python code for {word}.", "When was {name} born?", "How many people live in {country}?",
     "What do you think about {word}?", "Can you draw {word}?", "Fix the bug in my {word} code.",
-    "Where is {name} now?", "Which {word} should I buy?", "What is {number} plus {number}?",
-    "How much is {number} + {number}?",
-    "What is {number} times {number}?",
+    "Where is {name} now?", "Which {word} should I buy?", "What is {number} plus {other}?",
+    "How much is {number} + {other}?",
+    "What is {number} times {other}?",
 )  # fmt: skip

@@ -86,7 +86,7 @@ def late_recall(values: Values) -> Conversation:
     kinds = values.chance.sample(list(FACTS), values.chance.randint(1, 3))
     told = {kind: FACTS[kind].value(values) for kind in kinds}
     exchanges = [FACTS[kind].tell(values, value) for kind, value in told.items()]
-    exchanges += [any_of(values) for _ in range(values.chance.randint(8, 26))]
+    exchanges += [any_of(values) for _ in range(values.chance.randint(8, 24))]
     exchanges += [FACTS[kind].ask(values, told[kind]) for kind in values.chance.sample(kinds, len(kinds))]
     return Conversation([turn for exchange in exchanges for turn in exchange.turns()])
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import msgspec
-
 from heylook_core.catalog.gguf import GgufHeader, NotGguf, is_gguf, read_header, shard, tensor_shapes
 from heylook_core.catalog.recognition import Recognised, Unservable
 from heylook_core.settings import ModelEntry
-from heylook_gguf.config import GgufConfig
 from heylook_gguf.sizes import DEFAULT_CONTEXT
+from heylook_gguf.vision.soundness import fits, sees
 
 # Heads that propose tokens for another model: llama.cpp loads them beside it.
 DRAFT_HEADS = ("dflash", "eagle", "eagle2", "eagle3", "medusa")
@@ -96,16 +94,13 @@ def _model(path: Path, header: GgufHeader, files: tuple[Path, ...], companions: 
         tags.append("embedding")
     if adapters := [str(file) for file in companions if _kind(file) == "adapter"]:
         config["lora"] = [{"path": adapter} for adapter in adapters]
-    notes: tuple[str, ...] = ()
     projector = _projector(path, header, companions) if generates else None
-    if projector is not None and _accepted({**config, "mmproj_path": str(projector)}):
+    if projector is not None:
         config["mmproj_path"] = str(projector)
         files = (*files, projector)
         tags.append("vision")
-    elif projector is not None:
-        notes = (f"{projector.name} is left out: this version of heylook-gguf reads text only.",)
     entry = ModelEntry(id=_name(path), provider="gguf", config=config, tags=tuple(tags))
-    return Recognised(entry=entry, files=files, context=context, generates=generates, notes=notes)
+    return Recognised(entry=entry, files=files, context=context, generates=generates)
 
 
 def _name(path: Path) -> str:
@@ -116,14 +111,6 @@ def _embeds_only(header: GgufHeader) -> bool:
     """An encoder, or a model whose file says how to pool its vectors."""
     pooling = header.value("pooling_type")
     return header.value("attention.causal") is False or (isinstance(pooling, int) and pooling != NO_POOLING)
-
-
-def _accepted(config: dict[str, object]) -> bool:
-    try:
-        msgspec.convert(config, GgufConfig)
-    except msgspec.ValidationError:
-        return False
-    return True
 
 
 # ------------------------------------------------------------------ projectors
@@ -137,7 +124,7 @@ def _projector(path: Path, header: GgufHeader, companions: Sequence[Path]) -> Pa
     fitting = [
         (_rank(found), file.name, file)
         for file, found in _projectors_beside(path)
-        if isinstance(width, int) and _fits(file, found, width)
+        if isinstance(width, int) and fits(file, found, width)
     ]
     return min(fitting)[2] if fitting else None
 
@@ -145,25 +132,8 @@ def _projector(path: Path, header: GgufHeader, companions: Sequence[Path]) -> Pa
 def _projectors_beside(path: Path) -> Iterator[tuple[Path, GgufHeader]]:
     for file in sorted(path.parent.glob("*.gguf")):
         header = _header(file) if file != path else None
-        if header is not None and header.is_projector and _sees(header):
+        if header is not None and header.is_projector and sees(header):
             yield file, header
-
-
-def _sees(projector: GgufHeader) -> bool:
-    """Whether it is for images; some are for sound only."""
-    eyes, ears = (projector.values.get(f"clip.has_{sense}_encoder") for sense in ("vision", "audio"))
-    return bool(eyes) or not ears
-
-
-def _fits(file: Path, projector: GgufHeader, width: int) -> bool:
-    """Whether what it puts out is as wide as the model's embeddings, by its header or its last layers."""
-    if projector.values.get("clip.vision.projection_dim") == width:
-        return True
-    try:
-        shapes = tensor_shapes(file)
-    except (NotGguf, OSError):
-        return False
-    return any(shape[-1:] == (width,) for name, shape in shapes.items() if name.startswith("mm."))
 
 
 def _rank(projector: GgufHeader) -> int:

@@ -103,17 +103,22 @@ def mix(rounds: int) -> str:
     path = make_gguf(MODELS, "f16")
     config = {**gguf_config(path), "slots": 8}
     ours, theirs, equal = [], [], []
+    cpu: tuple[list[float], list[float]] = [], []
     with ExitStack() as stack:
         mine = stack.enter_context(heylook([{"id": "m", "provider": "gguf", "config": config}]))
         peer = stack.enter_context(llama_server(path))
         for turn in range(rounds):
+            began = mine.tree_cpu_seconds(), peer.tree_cpu_seconds()
             seconds, texts = asyncio.run(_conversations(mine, turn))
             other_seconds, other_texts = asyncio.run(_conversations(peer, turn))
+            cpu[0].append(mine.tree_cpu_seconds() - began[0])
+            cpu[1].append(peer.tree_cpu_seconds() - began[1])
             ours.append(seconds)
             theirs.append(other_seconds)
             equal.append(sum(a == b for a, b in zip(texts, other_texts, strict=True)) / len(texts))
     row = ["total s, 24 x 4 turns", "GGUF 88M", spread(ours, 1), spread(theirs, 1), _ratio(ours, theirs), "<= 0.83"]
-    return f"{table(HEADER, [row])}\n\nEqual answers: {spread(equal)} of 96 (the other side is llama-server)."
+    used = ["CPU s, the same", "GGUF 88M", spread(cpu[0], 1), spread(cpu[1], 1), _ratio(*cpu), ""]
+    return f"{table(HEADER, [row, used])}\n\nEqual answers: {spread(equal)} of 96 (the other side is llama-server)."
 
 
 async def _conversations(server: Server, turn: int) -> tuple[float, list[str]]:

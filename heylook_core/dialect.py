@@ -212,8 +212,8 @@ class Dialect(ABC):
 
     `prefixes` are the paths whose errors this dialect words, also for routes that do not exist. `origins` are let in
     besides those of the settings (in the form of `cors_origins`): the pages of programs that embed this API's clients.
-    `title` heads its routes in the API description, `error_body` is the Struct of what `error` answers, `stream_end` the
-    `data` of the event that ends a stream, where that is no JSON. `Config` is the Struct of its own settings.
+    `title` heads its routes in the API description, `error_body` is the Struct of what `error` answers, `stream_end`
+    the `data` of the event that ends a stream, where that is no JSON. `Config` is the Struct of its own settings.
     """
 
     name: ClassVar[str]

@@ -201,8 +201,8 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     `max_tokens` None means the model's default, else `default_max_tokens` of the dialect. `logprobs` asks for the
     chosen tokens' log-probabilities, `top_logprobs` for that many alternatives. `defaults` is the dialect's last word
     in the sampling cascade.
-    `context` bounds prompt and answer together, below the model's own limit. `continues` says that the last message is the
-    beginning of the answer, of which the rest is wanted.
+    `context` bounds prompt and answer together, below the model's own limit. `continues` says that the last message is
+    the beginning of the answer, of which the rest is wanted.
     """
 
     model: str

@@ -226,7 +226,7 @@ class Provider(ABC):
         raise NotImplementedError
 
     def embed(self, inputs: Sequence[str | tuple[int, ...]], options: EmbedOptions) -> Vectors:
-        """Form 1: vectors of texts or token ids, in their order. Needs the capability `embed`; threads as for `chat`."""
+        """Form 1: vectors of texts or token ids, in order. Needs the capability `embed`. Threads as for `chat`."""
         raise NotImplementedError
 
     def tokenize(self, text: str) -> Tokens:

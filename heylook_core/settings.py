@@ -22,8 +22,9 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     names when bound to loopback, any name otherwise. Origins may end in `:*` for any port. Durations are
     seconds: `keepalive` between comments on a silent stream, `early_headers` until a stream's 200 is sent
     although the model is not ready, `drain_timeout` for running requests at SIGTERM, `load_timeout` for finding room
-    for a model and again for its load, `load_backoff` after a failed load until it is tried again, `hang_timeout`
-    without a sign of life from a busy worker until it counts as hung.
+    for a model and again for its load, `load_backoff` after a failed load until it is tried again, `swap_patience`
+    until a busy model takes no new requests for the sake of one that waits for room, `hang_timeout` without a sign of
+    life from a busy worker until it counts as hung.
     """
 
     host: str = "127.0.0.1"
@@ -41,6 +42,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     drain_timeout: Annotated[float, msgspec.Meta(ge=0)] = 30.0
     load_timeout: Seconds = 600.0
     load_backoff: Annotated[float, msgspec.Meta(ge=0)] = 10.0
+    swap_patience: Annotated[float, msgspec.Meta(ge=0)] = 10.0
     hang_timeout: Seconds = 120.0
 
 
@@ -76,8 +78,8 @@ class ImageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """What images requests may bring.
 
     `fetch` is which web addresses are read: none (`deny`), those on the public internet (`public`), or any (`allow`),
-    within `fetch_timeout` seconds. `max_bytes` and `max_pixels` bound one image, `max_count` and `max_total_pixels` those
-    of a request. `cache_bytes` are for decoded images that come again, as in the next turn of a conversation;
+    within `fetch_timeout` seconds. `max_bytes` and `max_pixels` bound one image, `max_count` and `max_total_pixels`
+    those of a request. `cache_bytes` are for decoded images that come again, as in the next turn of a conversation;
     `held_bytes` bound those of all requests that run or wait, beyond which a request is told to come again.
     """
 

@@ -73,10 +73,10 @@ class Residency:
         return resident
 
     async def _present(self, entry: ModelEntry) -> Resident:
-        """The resident of this entry, which may still be loading. Waits for one that is just leaving."""
+        """The resident of this entry, which may still be loading. Waits for one that is leaving, or is to yield."""
         self._check_open()
-        while (resident := self._books.get(entry.id)) is not None and resident.state == "leaving":
-            await self._gone(resident)
+        while (resident := self._books.get(entry.id)) is not None and _closed(resident):
+            await self._moved_on(resident)
             self._check_open()
         if resident is None:
             self._failures.check(entry)
@@ -89,14 +89,14 @@ class Residency:
         if self._books.closing:
             raise Unavailable("The server is stopping.", retry_after=5)
 
-    async def _gone(self, resident: Resident) -> None:
+    async def _moved_on(self, resident: Resident) -> None:
         seconds = self._settings.server.load_timeout
         try:
             async with asyncio.timeout(seconds):
-                while self._books.has(resident) and resident.state == "leaving":
+                while self._books.has(resident) and _closed(resident):
                     await self._room.change()
         except TimeoutError:
-            message = f"Model {resident.entry.id!r} is being unloaded and has not left memory within {seconds:.0f} s."
+            message = f"Model {resident.entry.id!r} is to be unloaded and has not left memory within {seconds:.0f} s."
             raise Unavailable(message, retry_after=5) from None
 
     def release(self, resident: Resident) -> None:
@@ -219,7 +219,9 @@ class Residency:
 
     async def _find_limits(self, settings: Settings) -> None:
         budget = await memory_budget(settings, self._books.plugins)
-        self._room.limits = Limits(settings.max_loaded_models, budget, settings.prefix_cache_bytes)
+        self._room.limits = Limits(
+            settings.max_loaded_models, budget, settings.prefix_cache_bytes, settings.server.swap_patience
+        )
         log.info("all loaded models together may take %s of memory", size(budget))
         self._make_way()
 
@@ -281,6 +283,11 @@ class Residency:
         for found in self._books.all():
             if found.state == "ready" and found.runs and moment - max(found.heard_at, found.used_at) > limit:
                 self._departures.hang(found, limit)
+
+
+def _closed(resident: Resident) -> bool:
+    """Requests wait until it is gone, or has been let off."""
+    return resident.state == "leaving" or resident.yields
 
 
 def stay_of(entry: ModelEntry, settings: Settings) -> float:

@@ -29,8 +29,9 @@ State: TypeAlias = Literal["loading", "ready", "leaving", "hung"]
 class Resident:
     """A model in memory, or on its way in or out, and the requests that run on it. Event loop only.
 
-    `placed` says that its memory is reserved. `parting` is why it is to leave as soon as it is idle, and `successor`
-    the entry to load in its place then.
+    `placed` says that its memory is reserved. `yields` keeps new requests back, so that it becomes idle for a model
+    that has waited long. `parting` is why it is to leave as soon as it is idle, and `successor` the entry to load in
+    its place then.
     """
 
     def __init__(self, entry: ModelEntry, keep_alive: KeepAlive, on_gauges: Callable[[Resident, Gauges], None]) -> None:
@@ -46,6 +47,7 @@ class Resident:
         self.gauges = Gauges()
         self.estimate = Estimate(weights=0)
         self.placed = False
+        self.yields = False
         self.lease = Lease(kv=0, kept=0)
         self._bound = self.lease
         self.wants_since: float | None = None

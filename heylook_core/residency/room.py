@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -19,11 +20,15 @@ CONFIRM_SECONDS = 2.0
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """`models` that may be loaded at once, `budget` bytes for all of them, `kept` bytes of prefixes for each."""
+    """`models` that may be loaded at once, `budget` bytes for all of them, `kept` bytes of prefixes for each.
+
+    `patience` is how many seconds a newcomer waits for busy models before one of them takes no new requests.
+    """
 
     models: int
     budget: int
     kept: int
+    patience: float = 10.0
 
 
 class Room:
@@ -39,6 +44,7 @@ class Room:
         self._door = asyncio.Lock()
         self._changed = asyncio.Event()
         self._newcomer: Resident | None = None
+        self._yielding: Resident | None = None
         self._easing: asyncio.Task[None] | None = None
 
     # ------------------------------------------------------------------ figures
@@ -71,23 +77,24 @@ class Room:
         self._check_possible(newcomer)
         try:
             async with asyncio.timeout(seconds), self._door:
-                self._newcomer = newcomer
+                self._newcomer, began = newcomer, now()
                 while not self._fits(newcomer):
                     self._check_possible(newcomer)
-                    await self._make_room(newcomer)
+                    await self._make_room(newcomer, began + self.limits.patience)
                 newcomer.placed = True
         except TimeoutError:
             raise Unavailable(self._why_not(newcomer, seconds), retry_after=5) from None
         finally:
             if self._newcomer is newcomer:
                 self._newcomer = None
+                self._end_yielding()
                 self.settle()
 
     def _fits(self, newcomer: Resident) -> bool:
         counted = len(self.others(newcomer)) < self.limits.models
         return counted and self.charged + newcomer.estimate.total <= self.limits.budget
 
-    async def _make_room(self, newcomer: Resident) -> None:
+    async def _make_room(self, newcomer: Resident, patient_until: float) -> None:
         """One step: wait for smaller leases, evict an idle model, or wait for anything to change."""
         self.settle()
         if self._fits(newcomer):
@@ -95,7 +102,33 @@ class Room:
         if self._would_fit(newcomer) and not await self._unconfirmed():
             return
         if not await self._evict_idle(f"to make room for {newcomer.entry.id}"):
+            await self._wait_for_idle(newcomer, patient_until)
+
+    async def _wait_for_idle(self, newcomer: Resident, patient_until: float) -> None:
+        """Requests without end must not keep a model out: in the end the longest loaded one takes no more of them."""
+        patience = patient_until - now()
+        if self._yielding is not None and self._books.has(self._yielding):
             await self.change()
+        elif patience > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await self.change()
+        else:
+            self._begin_yielding(newcomer)
+            await self.change()
+
+    def _begin_yielding(self, newcomer: Resident) -> None:
+        busy = [found for found in self.others(newcomer) if found.state == "ready" and not found.entry.pin]
+        if busy:
+            self._yielding = min(busy, key=lambda found: found.since)
+            self._yielding.yields = True
+            reason = f"{newcomer.entry.id} has waited for {self.limits.patience:g} s: new requests wait until it is in."
+            self._books.tell("yielding", self._yielding, reason)
+
+    def _end_yielding(self) -> None:
+        if self._yielding is not None:
+            self._yielding.yields, self._yielding = False, None
+            self.changed()
 
     def _would_fit(self, newcomer: Resident) -> bool:
         """Smaller leases would do."""

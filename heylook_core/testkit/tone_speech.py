@@ -13,8 +13,8 @@ import numpy as np
 
 from heylook_core.spoken import SAMPLE_RATE
 
-WORDS = ("the", "quick", "brown", "fox", "jumps", "over", "lazy", "dog", "hello", "world", "open", "source", "local")
-WORDS += ("server", "speech", "works")
+WORDS: tuple[str, ...] = ("the", "quick", "brown", "fox", "jumps", "over", "lazy", "dog", "hello", "world", "open")
+WORDS += ("source", "local", "server", "speech", "works")
 STOP, FAIL = ".", "fail"
 LEXICON = (*WORDS, STOP, FAIL)
 FREQUENCIES = tuple(400.0 + 200.0 * index for index in range(len(LEXICON)))

@@ -21,7 +21,6 @@ SEND = "heylook.send"
 LINGER_SECONDS = 1.0
 CHECKS = 4
 SHORT_SECONDS = 0.02
-"""A short answer is over before anybody watches its client: a task less for each of them."""
 
 
 class Disconnects:
@@ -94,7 +93,6 @@ class Exchange:
         task = asyncio.current_task()
         if task is not None:
             self.departure.add(lambda: self._end_later(task))
-        self._timer = self._loop.call_later(SHORT_SECONDS, self._attend)
         try:
             await app(scope, self.receive, self.send)
         except asyncio.CancelledError:

@@ -20,7 +20,7 @@ def asked(url: str, path: str, stream: bool, text: str, **more: Any) -> dict[str
     assert answer.status_code == 200
     if not stream:
         return dict(answer.json())
-    lines = [line.removeprefix("data: ") for line in answer.text.splitlines() if line.strip("data: [DONE]")]
+    lines = [line.removeprefix("data: ") for line in answer.text.splitlines() if line not in ("", "data: [DONE]")]
     return dict(json.loads(lines[-1]))
 
 

@@ -117,6 +117,64 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
+# ------------------------------------------------------------------ patience
+
+
+async def _keep_busy(stage: Stage, entry: ModelEntry, until: float) -> None:
+    """Two clients that take turns, so that the model is never idle."""
+
+    async def client(offset: float) -> None:
+        await asyncio.sleep(offset)
+        while now() < until:
+            work = await stage.run(entry, cost=1, seconds=2.0)
+            await work.done
+
+    await asyncio.gather(client(0.0), client(1.0))
+
+
+def test_steady_requests_do_not_keep_a_model_out_for_ever() -> None:
+    async def scenario(stage: Stage) -> None:
+        busy = asyncio.create_task(_keep_busy(stage, model("busy"), until=60.0))
+        await asyncio.sleep(5)
+        asked = now()
+        await stage.load(model("new"))
+        assert 10.0 <= now() - asked < 20.0
+        assert ("yielding", "busy") in stage.decisions("yielding")
+        await busy
+        assert stage.loaded == ["busy"], "requests that came meanwhile were served behind it"
+
+    play(scenario, max_loaded_models=1)
+
+
+def test_a_model_that_gives_up_lets_the_yielding_one_go_on() -> None:
+    async def scenario(stage: Stage) -> None:
+        long = await stage.run(model("busy"), cost=1, seconds=300.0)
+        refused = asyncio.create_task(stage.refusal(model("new")))
+        await asyncio.sleep(20)
+        waiting = asyncio.create_task(stage.run(model("busy"), cost=1))
+        await asyncio.sleep(20)
+        assert not waiting.done(), "it takes no new requests while the newcomer waits"
+        assert isinstance(await refused, Unavailable)
+        await (await waiting).done
+        await long.done
+
+    play(scenario, max_loaded_models=1)
+
+
+def test_a_pinned_model_never_makes_way() -> None:
+    async def scenario(stage: Stage) -> None:
+        pinned = await stage.run(model("pinned", pin=True), cost=1, seconds=150.0)
+        work = await stage.run(model("other"), cost=1, seconds=150.0)
+        refused = asyncio.create_task(stage.refusal(model("new")))
+        await asyncio.sleep(20)
+        await (await stage.run(model("pinned", pin=True), cost=1)).done
+        assert stage.decisions("yielding") == [("yielding", "other")]
+        assert isinstance(await refused, Unavailable)
+        await asyncio.gather(pinned.done, work.done)
+
+    play(scenario, max_loaded_models=2)
+
+
 # ------------------------------------------------------------------ the budget
 
 

@@ -30,7 +30,7 @@ from heylook_core.spoken import (
 )
 from heylook_core.testkit.scripted_speech import SPEECH
 from heylook_core.testkit.speech_contract import pcm
-from heylook_core.testkit.tone_speech import silence, spoken
+from heylook_core.testkit.tone_speech import WORD_SECONDS, silence, spoken
 
 pytestmark = pytest.mark.unit
 
@@ -164,6 +164,14 @@ def test_no_word_is_lost_or_doubled_where_a_long_utterance_is_cut(offset: float)
     assert starts == sorted(starts)
     assert starts[0] == pytest.approx(offset, abs=0.04)
     assert starts[-1] == pytest.approx(offset + (len(LONG.split()) - 1) * 0.32, abs=0.04)
+
+
+@pytest.mark.parametrize("offset", [index * 0.05 for index in range(5)])
+def test_no_word_is_torn_where_there_is_no_gap_to_cut_at(offset: float):
+    tones = [spoken(word)[: round(WORD_SECONDS * SAMPLE_RATE)] for word in LONG.split()]
+    news = finals(heard(np.concatenate([silence(offset), *tones, silence(1)])))
+    assert len(news) > 1
+    assert " ".join(one.text for one in news).lower().split() == LONG.split()
 
 
 def test_a_model_without_word_times_gets_each_stretch_of_audio_once():

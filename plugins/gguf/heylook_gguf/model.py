@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -58,7 +59,7 @@ class GgufModel(Model):
             if self._weights.is_causal:
                 self._engine = self._make_engine()
             if self._eyes is not None and isinstance(self._engine, VisionEngine):
-                self.vision = self._eyes.open(self._engine, self.codec.size, self._turn)
+                self.vision = self._eyes.open(self._engine)
             self.info = self._make_info()
         except BaseException:
             self.close()
@@ -137,7 +138,9 @@ class GgufModel(Model):
                 made.use_adapters(self._weights.adapters)
             return made
 
-        kind = VisionEngine if self._eyes is not None else GgufEngine
+        kind: Callable[..., GgufEngine] = GgufEngine
+        if self._eyes is not None:
+            kind = functools.partial(VisionEngine, projector=self._eyes.projector, turn=self._turn)
         return kind(
             self._library,
             context,

@@ -37,6 +37,8 @@ def _of_header(path: Path, header: GgufHeader, companions: Sequence[Path]) -> Re
     part = shard(path)
     if part is not None and part[0] != 1:
         return None if _sibling(path, 1).is_file() else Unservable(f"{_sibling(path, 1).name} is missing.")
+    if header.is_projector and _has_model(path, header):
+        return None
     if fault := _fault(path, header) or _missing_part(path):
         return fault
     files = (path, *(_sibling(path, number) for number in range(2, (part[1] if part else 1) + 1)))
@@ -58,7 +60,7 @@ def _missing_part(path: Path) -> Unservable | None:
 def _fault(path: Path, header: GgufHeader) -> Unservable | None:
     """Why this is no model of its own."""
     if header.is_projector:
-        what = "" if _sees(header) else " for sound, which this backend does not read"
+        what = "" if sees(header) else " for sound, which this backend does not read"
         return Unservable(f"It is a projector{what} and serves with its model, which was not found beside it.")
     if header.kind == "adapter":
         return Unservable("It is a LoRA adapter: name it in `lora` of its model's config.")
@@ -127,6 +129,13 @@ def _projector(path: Path, header: GgufHeader, companions: Sequence[Path]) -> Pa
         if isinstance(width, int) and fits(file, found, width)
     ]
     return min(fitting)[2] if fitting else None
+
+
+def _has_model(path: Path, header: GgufHeader) -> bool:
+    """Whether a model in the folder of a projector could see with it, or with a better one of its kind."""
+    others = (_header(file) for file in path.parent.glob("*.gguf") if file != path)
+    widths = {found.value("embedding_length") for found in others if found is not None and not found.is_sidecar}
+    return sees(header) and any(isinstance(width, int) and fits(path, header, width) for width in widths)
 
 
 def _projectors_beside(path: Path) -> Iterator[tuple[Path, GgufHeader]]:

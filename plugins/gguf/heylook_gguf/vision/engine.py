@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+from typing import Any
+
 import msgspec
 
 from heylook_core.errors import EngineFailed, HeylookError
@@ -14,7 +17,7 @@ from heylook_gguf.stretch import Stretch
 from heylook_gguf.vision.batch import EmbeddingBatch
 from heylook_gguf.vision.features import Encoder
 from heylook_gguf.vision.pictures import Pictures
-from heylook_gguf.vision.projector import Encoded
+from heylook_gguf.vision.projector import Encoded, Projector
 
 
 class Sight(msgspec.Struct):
@@ -28,21 +31,19 @@ class Sight(msgspec.Struct):
 class VisionEngine(GgufEngine):
     """As `GgufEngine`; in a step, at most one part of a picture is encoded or read, before the tokens of other rows.
 
-    llama.cpp takes tokens or embeddings in one computation, not both. A row stays with its picture until it is through.
+    llama.cpp takes tokens or embeddings in one computation, not both. A row stays with its picture until it is through;
+    where other rows have tokens to read, every second step is theirs.
     """
 
-    pictures: Pictures
-    encoder: Encoder
-    _looking: int = 0
-
-    def see(self, pictures: Pictures, encoder: Encoder) -> None:
-        self.pictures = pictures
-        self.encoder = encoder
-
-    @property
-    def together(self) -> int:
-        """How many embeddings one computation takes."""
-        return min(self._context.n_ubatch, self._context.n_batch)
+    def __init__(
+        self, *given: Any, projector: Projector, turn: AbstractContextManager[None], **settings: Any
+    ) -> None:
+        super().__init__(*given, **settings)
+        together = min(self._context.n_ubatch, self._context.n_batch)
+        self.pictures = Pictures(projector, self._context.vocabulary, together)
+        self.encoder = Encoder(projector, turn)
+        self._looking = 0
+        self._looked = False
 
     def pictures_bytes(self) -> int:
         """What is kept of pictures, for rows to come."""
@@ -59,9 +60,19 @@ class VisionEngine(GgufEngine):
 
     def _look(self, room: int) -> tuple[list[Out], int]:
         sight = self._sight() if room > 0 else None
-        if sight is None:
+        self._looked = sight is not None and not (self._looked and self._others_read())
+        if sight is None or not self._looked:
             return [], room
         self._looking = sight.row.sid
+        return self._look_at(sight, room)
+
+    def _others_read(self) -> bool:
+        """Whether a row has tokens of its prompt to read next."""
+        return any(row.slot is not None and row.last is None and row.stretch is None for row in self._rows.values())
+
+    def _look_at(self, sight: Sight, room: int) -> tuple[list[Out], int]:
+        if self._chunk is not None and any(row.last is not None for row in self._rows.values()):
+            room = min(room, self._chunk)
         try:
             parts = self.encoder.find(sight.stretch.picture)
             if parts is None:

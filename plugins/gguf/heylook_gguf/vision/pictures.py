@@ -68,8 +68,8 @@ class Pictures(Vision):
     def _check(self, chunk: Chunk) -> None:
         if not chunk.causal and chunk.tokens > self._together:
             raise InvalidRequest(
-                f"An image takes {chunk.tokens} positions that this model reads at once, but n_ubatch and n_batch allow "
-                f"{self._together}: send a smaller image, or raise them in models.yaml.",
+                f"An image takes {chunk.tokens} positions that this model reads at once, but n_ubatch and n_batch "
+                f"allow {self._together}: send a smaller image, or raise them in models.yaml.",
                 param="messages",
             )
         if any(not 0 <= id < self._vocabulary for id in chunk.ids):

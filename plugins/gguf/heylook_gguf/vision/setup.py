@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,10 @@ from heylook_core.errors import InvalidRequest, LoadFailed
 from heylook_core.messages import Picture
 from heylook_gguf.config import GgufConfig
 from heylook_gguf.vision.engine import VisionEngine
-from heylook_gguf.vision.features import Encoder
 from heylook_gguf.vision.pictures import Pictures
 from heylook_gguf.vision.projector import Projector
-from heylook_gguf.vision.soundness import check_projector, fingerprint
-from heylook_gguf.weights import Weights
+from heylook_gguf.vision.soundness import check_projector
+from heylook_gguf.weights import Weights, fingerprint_of
 
 SIDE = 64
 
@@ -26,9 +24,9 @@ class Eyes:
         library = weights.library
         if not weights.is_causal:
             raise LoadFailed("mmproj_path is set, but this model makes embeddings only: remove mmproj_path.")
-        check_projector(path, int(library.c.llama_model_n_embd(weights.handle)))
+        check_projector(path)
         self.nbytes = path.stat().st_size
-        self.fingerprint = fingerprint(path)
+        self.fingerprint = fingerprint_of(path)
         self.projector = Projector(
             library,
             path,
@@ -38,17 +36,13 @@ class Eyes:
             flash=params.flash_attn_type,
         )
 
-    def open(self, engine: VisionEngine, vocabulary: int, turn: AbstractContextManager[None]) -> Pictures:
-        """Give them to the engine, after a look at how a grey square would be laid out."""
-        pictures = Pictures(self.projector, vocabulary, engine.together)
+    def open(self, engine: VisionEngine) -> Pictures:
+        """What places pictures in the engine's prompts, after a look at how a grey square would be laid out."""
         try:
-            pictures.layout(Picture(SIDE, SIDE, 3, b"", b""))
+            engine.pictures.layout(Picture(SIDE, SIDE, 3, b"", b""))
         except InvalidRequest as error:
-            raise LoadFailed(
-                f"Images cannot be used with this model: {error.message} Or remove mmproj_path."
-            ) from error
-        engine.see(pictures, Encoder(self.projector, turn))
-        return pictures
+            raise LoadFailed(f"Images cannot be used with this model: {error.message} Or remove mmproj_path.") from error
+        return engine.pictures
 
     def close(self) -> None:
         self.projector.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from heylook_core.catalog.gguf import GgufHeader, NotGguf, read_header, tensor_shapes
@@ -11,8 +10,8 @@ from heylook_core.errors import LoadFailed
 REFUSED_KINDS = {"hunyuanvl": "their positions depend on the number of images before"}
 
 
-def check_projector(path: Path, width: int) -> None:
-    """Raise LoadFailed for what is no projector, is for sound only, or puts out another width than the model's."""
+def check_projector(path: Path, width: int | None = None) -> None:
+    """Raise LoadFailed for what is no projector, is for sound only, or puts out another width than this."""
     header = _header(path)
     if not header.is_projector:
         raise LoadFailed(f"{path} (mmproj_path) is no projector: set it to the mmproj file made for the model.")
@@ -21,7 +20,7 @@ def check_projector(path: Path, width: int) -> None:
     kind = str(header.values.get("clip.vision.projector_type") or header.values.get("clip.projector_type"))
     if kind in REFUSED_KINDS:
         raise LoadFailed(f"Images of {kind} models are not supported, because {REFUSED_KINDS[kind]}.")
-    if not fits(path, header, width):
+    if width is not None and not fits(path, header, width):
         raise LoadFailed(
             f"{path} (mmproj_path) does not fit the model, whose embeddings have {width} numbers: "
             "take the projector that was made for it."
@@ -43,17 +42,6 @@ def fits(file: Path, projector: GgufHeader, width: int) -> bool:
     except (NotGguf, OSError):
         return False
     return any(shape[-1:] == (width,) for name, shape in shapes.items() if name.startswith("mm."))
-
-
-def fingerprint(path: Path) -> str:
-    """Changes with the file: its size, its beginning and its end."""
-    size = path.stat().st_size
-    digest = hashlib.sha256(str(size).encode())
-    with path.open("rb") as file:
-        for part in range(17):
-            file.seek(max(size - 65536, 0) * part // 16)
-            digest.update(file.read(65536))
-    return digest.hexdigest()
 
 
 def _header(path: Path) -> GgufHeader:

@@ -25,6 +25,7 @@ from heylook_gguf.context import DONE, Context
 from heylook_gguf.model import GgufModel
 from heylook_gguf.vision.features import Encoder
 from heylook_gguf.vision.projector import Opened
+from heylook_gguf.weights import Weights
 
 from .conftest import KINDS, LIMIT, Seeing, picture, user
 
@@ -288,6 +289,28 @@ def test_marks_in_a_prompt_with_pictures(seeing: Seeing) -> None:
     for snapshot in taken:
         assert seeing.alone(*TWO, prefix=snapshot, cut=len(snapshot.tokens)) == row.ids
     seeing.engine.remove(row.sid, False)
+
+
+def test_where_state_cannot_be_cut_whole_states_are_reused(
+    seeing_of: Callable[..., Seeing], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with a sliding window, which Gemma 3 has: only states that end where the prefix ends."""
+    monkeypatch.setattr(Weights, "trims", False)
+    for kind in ("gemma3", "qwen2vl"):
+        seeing = seeing_of(kind, slots=2)
+        prepared, expected = seeing.prepared(*TWO), seeing.alone(*TWO)
+        drive = Drive(seeing.engine)
+        row = drive.insert(prepared.tokens, LIMIT, media=prepared.media, marks=(prepared.media[0].stop,))
+        taken: list[Snapshot] = []
+        while not row.ids:
+            taken += drive.step()
+        drive.finish(row)
+        seeing.engine.remove(row.sid, False)
+        assert row.ids == expected
+        (kept,) = taken
+        assert kept.cut(len(kept.tokens) - 1) is None
+        for _ in range(2):
+            assert seeing.alone(*TWO, prefix=kept.cut(len(kept.tokens)), cut=len(kept.tokens)) == expected
 
 
 # ------------------------------------------------------------------ endings

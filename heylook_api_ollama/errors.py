@@ -41,7 +41,8 @@ def error_body(error: HeylookError) -> OllamaError:
 def error_reply(error: HeylookError) -> Reply:
     status = next(status for kind, status in STATUS if isinstance(error, kind))
     headers: dict[str, str] = {}
-    if isinstance(error, errors.Busy | errors.Unavailable) and not isinstance(error, errors.LoadFailed):
+    waiting_helps = isinstance(error, errors.Busy | errors.Unavailable) and not isinstance(error, errors.LoadFailed)
+    if waiting_helps or error.retry_after is not None:
         headers["retry-after"] = str(max(1, math.ceil(error.retry_after or 1)))
     if status == 401:
         headers["www-authenticate"] = "Bearer"

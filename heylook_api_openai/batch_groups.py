@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from heylook_core.errors import InvalidRequest
-from heylook_core.messages import Message, TextPart
+from heylook_core.messages import Message, Part, TextPart
 
 Mode: TypeAlias = Literal["sequential", "sequential_with_context", "parallel", "parallel_with_context"]
 
@@ -35,7 +35,7 @@ def groups_of(messages: Sequence[Message]) -> list[Group]:
 
     A system message holds until the next one. Raises InvalidRequest where there is nothing to answer.
     """
-    if any(BOUNDARY in message.text for message in messages):
+    if any(map(_bounds, messages)):
         groups = _between_boundaries(messages)
     else:
         groups = _by_user(messages)
@@ -60,18 +60,31 @@ def _segments(messages: Sequence[Message]) -> list[list[Message]]:
     """Split at messages that are a boundary, and inside of those that hold one."""
     found: list[list[Message]] = [[]]
     for message in messages:
-        if BOUNDARY not in message.text:
+        if not _bounds(message):
             found[-1].append(message)
             continue
-        first, *further = message.text.split(BOUNDARY)
-        found[-1] += _text(message, first)
-        found += [_text(message, text) for text in further]
+        first, *further = _pieces(message)
+        found[-1] += first
+        found += further
     return [segment for segment in found if segment]
 
 
-def _text(message: Message, text: str) -> list[Message]:
-    text = text.strip()
-    return [msgspec.structs.replace(message, content=(TextPart(text),))] if text else []
+def _bounds(message: Message) -> bool:
+    return any(isinstance(part, TextPart) and BOUNDARY in part.text for part in message.content)
+
+
+def _pieces(message: Message) -> list[list[Message]]:
+    """What is before, between and behind its boundaries; pictures and sounds stay where they were."""
+    found: list[list[Part]] = [[]]
+    for part in message.content:
+        if not isinstance(part, TextPart):
+            found[-1].append(part)
+            continue
+        first, *further = part.text.split(BOUNDARY)
+        found[-1].append(TextPart(first.strip() if further else first))
+        found += [[TextPart(text.strip())] for text in further]
+    contents = [tuple(part for part in parts if part != TextPart("")) for parts in found]
+    return [[msgspec.structs.replace(message, content=content)] if content else [] for content in contents]
 
 
 def _by_user(messages: Sequence[Message]) -> list[Group]:

@@ -82,9 +82,9 @@ def error_body(error: HeylookError) -> dict[str, dict[str, str | None]]:
 def error_reply(error: HeylookError) -> Reply:
     words = wording(error)
     headers: dict[str, str] = {}
-    if words.retry:
+    if words.retry or error.retry_after is not None:
         headers["retry-after"] = str(max(1, math.ceil(error.retry_after or 1)))
-    elif words.status >= 500:
+    if words.status >= 500 and not words.retry:
         headers["x-should-retry"] = "false"
     if words.status == 401:
         headers["www-authenticate"] = "Bearer"

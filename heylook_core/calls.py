@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 from heylook_core.analytics import Kind
@@ -35,3 +36,13 @@ class CurrentCall:
 
 
 CALL: ContextVar[CurrentCall | None] = ContextVar("heylook_call", default=None)
+
+
+@contextmanager
+def about(request_id: str) -> Iterator[None]:
+    """What this thread or task logs meanwhile is about this request."""
+    token = CALL.set(CurrentCall(request_id))
+    try:
+        yield
+    finally:
+        CALL.reset(token)

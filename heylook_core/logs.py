@@ -44,9 +44,7 @@ def logging_to(settings: LoggingSettings) -> Iterator[Path | None]:
     file = _file_handler(settings) if settings.file_level else None
     handlers = [console, file] if file else [console]
     root.setLevel(min(handler.level for handler in handlers))
-    others = {name: logging.getLogger(name).level for name in _LEVELS}
-    for name, level in _LEVELS.items():
-        logging.getLogger(name).setLevel(max(level, root.level))
+    others = quietened()
     for handler in handlers:
         root.addHandler(handler)
     try:
@@ -58,6 +56,15 @@ def logging_to(settings: LoggingSettings) -> Iterator[Path | None]:
         root.setLevel(before)
         for name, level in others.items():
             logging.getLogger(name).setLevel(level)
+
+
+def quietened() -> dict[str, int]:
+    """Set the levels of talkative libraries, and give back what they were."""
+    root = logging.getLogger()
+    before = {name: logging.getLogger(name).level for name in _LEVELS}
+    for name, level in _LEVELS.items():
+        logging.getLogger(name).setLevel(max(level, root.level))
+    return before
 
 
 def terminal() -> Console | None:
@@ -88,8 +95,8 @@ class JsonFormatter(logging.Formatter):
         }
         if id_ := request_id(record):
             line["request_id"] = id_
-        if record.exc_info:
-            line["error"] = self.formatException(record.exc_info)
+        if record.exc_info or record.exc_text:
+            line["error"] = record.exc_text or self.formatException(record.exc_info)  # type: ignore[arg-type]
         return msgspec.json.encode(line).decode()
 
 

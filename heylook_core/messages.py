@@ -363,12 +363,13 @@ class Finished(msgspec.Struct, frozen=True, array_like=True, tag="f"):
 
 
 class Failed(msgspec.Struct, frozen=True, array_like=True, tag="x"):
-    """The whole request failed; `kind` is that of a class in `errors`."""
+    """The whole request failed; `kind` is that of a class in `errors`. `spent` is of the choices that were not over."""
 
     kind: str
     message: str
     param: str | None = None
     retry_after: float | None = None
+    spent: Usage = Usage()
 
 
 Event: TypeAlias = (

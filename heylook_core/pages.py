@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 import msgspec
@@ -41,7 +42,8 @@ class CoreError(msgspec.Struct):
 def core_form(error: HeylookError) -> Reply:
     """The wire form outside every dialect's paths."""
     status = next((status for kind, status in STATUS if isinstance(error, kind)), 500)
-    return Reply(status=status, body=CoreError(CoreErrorDetail(error.kind, error.message)))
+    headers = {"retry-after": str(max(1, math.ceil(error.retry_after)))} if error.retry_after is not None else {}
+    return Reply(status=status, body=CoreError(CoreErrorDetail(error.kind, error.message)), headers=headers)
 
 
 class Pages(Dialect):

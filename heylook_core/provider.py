@@ -296,7 +296,7 @@ class Guide(ABC):
 
     @property
     def complete(self) -> bool:
-        """What was generated so far needs no more."""
+        """What was generated so far is whole, and nothing may follow it."""
         return False
 
     @property

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from heylook_core.analytics import Kind, Outcome, RequestRecord
 from heylook_core.errors import Cancelled, HeylookError
-from heylook_core.messages import ChatRequest, Finished, ImagePart
+from heylook_core.messages import ChatRequest, Finished, ImagePart, Usage
 
 if TYPE_CHECKING:
     from heylook_core.calls import CurrentCall
@@ -22,6 +22,7 @@ def finished(
     origin: Origin,
     call: CurrentCall | None,
     finishes: Sequence[Finished],
+    spent: Usage,
     error: HeylookError | None,
     *,
     cancelled: bool,
@@ -31,8 +32,12 @@ def finished(
     load_seconds: float,
     total_seconds: float,
 ) -> RequestRecord:
-    """The record of a request that came to a model. Of one that failed, only what the worker told is known."""
+    """The record of a request that came to a model. Of one that failed, only what the worker told is known.
+
+    `spent` is of choices that were not over when the request failed.
+    """
     first = finishes[0] if finishes else None
+    usage = first.usage if first is not None else spent
     timings = [finish.timings for finish in finishes]
     cancelled = cancelled or any(finish.reason == "cancelled" for finish in finishes)
     outcome: Outcome = "cancelled" if cancelled else "failed" if error is not None else "ok"
@@ -48,10 +53,10 @@ def finished(
         status=CANCELLED if cancelled else status_of(error, call),
         error=error.kind if error is not None else "cancelled" if cancelled else None,
         finish=first.reason if first is not None else None,
-        prompt_tokens=first.usage.prompt if first is not None else prompt_tokens,
-        cached_tokens=first.usage.cached if first is not None else 0,
-        completion_tokens=sum(finish.usage.completion for finish in finishes),
-        reasoning_tokens=sum(finish.usage.reasoning for finish in finishes),
+        prompt_tokens=usage.prompt if first is not None else usage.prompt or prompt_tokens,
+        cached_tokens=usage.cached,
+        completion_tokens=spent.completion + sum(finish.usage.completion for finish in finishes),
+        reasoning_tokens=spent.reasoning + sum(finish.usage.reasoning for finish in finishes),
         images=images,
         audio_seconds=audio_seconds,
         queue_seconds=first.timings.queue if first is not None else 0.0,

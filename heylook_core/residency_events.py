@@ -24,7 +24,7 @@ class ResidencyEvent(msgspec.Struct, frozen=True, kw_only=True):
     | failed: the load failed | given back | until it is tried again |
     | refused: a request cannot have the model now | needed, where known | waited for room |
     | shrunk: kept prefixes were given up to make room | they may take from now on | 0 |
-    | yielding: it takes no new requests until it has left for another model | 0 | 0 |
+    | yielding: it takes no new requests for a while, to leave for another model | 0 | 0 |
     | evicted, expired, unloaded: it has left memory | given back | it was in memory |
     | lost: its worker died; hung: it gives no sign of life | given back, 0 where it still holds them | in memory |
     """

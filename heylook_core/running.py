@@ -30,6 +30,7 @@ from heylook_core.messages import (
     ToolArgs,
     ToolCall,
     ToolOpen,
+    Usage,
     Vectors,
 )
 from heylook_core.overheard import Overheard
@@ -87,6 +88,7 @@ class Run:
             self._call.begun += 1
         self._open = choices
         self._finishes: list[Finished] = []
+        self._spent = Usage()
         self._mailbox = Mailbox(keepalive)
         self._early: list[Event] = []
         self._unread = choices
@@ -124,6 +126,7 @@ class Run:
             elif kind is Progress:
                 self.phase = "prompt"
             elif kind is Failed:
+                self._spent = event.spent  # type: ignore[union-attr]
                 self._end(error_of(event.kind, event.message))  # type: ignore[union-attr]
                 return
         if self._open <= 0:
@@ -269,6 +272,7 @@ class Run:
             self.origin,
             self._call,
             self._finishes,
+            self._spent,
             error,
             cancelled=self._cancelled,
             prompt_tokens=self.prompt_tokens,

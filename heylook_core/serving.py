@@ -415,7 +415,7 @@ class Serving:
         run.submitted(lambda: resident.send(Cancel(rid)), lambda: self._release(resident, rid))
         if isinstance(run, Hearing):
             run.connect(rid, resident.send, _info(resident))
-        resident.send(submission)
+        resident.send(msgspec.structs.replace(submission, request_id=run.origin.request_id))
 
     def _check_queue(self, resident: Resident) -> None:
         rows = resident.info.rows if resident.info is not None else 1

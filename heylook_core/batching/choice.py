@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -13,6 +14,17 @@ from heylook_core.provider import Codec, Engine, Job, SequenceTask, Token
 from heylook_core.quantiles import Gaps
 from heylook_core.text.pipeline import TextPipeline
 from heylook_core.text.prompt import Prepared
+
+
+class Leader(msgspec.Struct, frozen=True):
+    """A running row that holds, or is about to hold, the first `n` tokens of another prompt."""
+
+    choice: Choice
+    n: int
+
+    @property
+    def ready(self) -> bool:
+        return self.choice.held >= self.n
 
 
 class Choice:
@@ -36,6 +48,7 @@ class Choice:
         )
         self.guide = prepared.guides[index] if prepared.guides else None
         self.waits_for: Choice | None = None
+        self.leader: Leader | None = None
         self.scoring: Job | None = None
         self.prefilled = 0
         self.cached = 0
@@ -103,6 +116,16 @@ class Choice:
         self.generated += 1
         return self.pipeline.push(token)
 
+    @property
+    def usage(self) -> Usage:
+        """Up to now."""
+        return Usage(
+            prompt=len(self.prepared.tokens),
+            cached=self.cached,
+            completion=self.generated,
+            reasoning=self.pipeline.reasoning_tokens,
+        )
+
     def finished(self, reason: FinishReason, now: float) -> Finished:
         arrived, inserted = self.prepared.arrived, self.inserted_at or now
         first = self.first_token_at or now
@@ -114,17 +137,18 @@ class Choice:
             gap_p50=self.gaps.at(0.5),
             gap_p95=self.gaps.at(0.95),
         )
-        usage = Usage(
-            prompt=len(self.prepared.tokens),
-            cached=self.cached,
-            completion=self.generated,
-            reasoning=self.pipeline.reasoning_tokens,
-        )
         if self.guide is not None and reason in ("stop", "length"):
             reason = "length" if self.guide.cut else "stop" if self.guide.complete else reason
         if reason == "stop" and self.pipeline.called:
             reason = "tool_calls"
-        return Finished(self.index, reason, usage, timings, self.why)
+        return Finished(self.index, reason, self.usage, timings, self.why)
+
+
+def spent(usages: Sequence[Usage]) -> Usage:
+    """Of several choices together; their prompt counts once."""
+    first = usages[0] if usages else Usage()
+    completion = sum(usage.completion for usage in usages)
+    return Usage(first.prompt, first.cached, completion, sum(usage.reasoning for usage in usages))
 
 
 def _seeded(prepared: Prepared, offset: int) -> SamplerSettings:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import msgspec
-
-from heylook_core.batching.choice import Choice
+from heylook_core.batching.choice import Choice, Leader
 from heylook_core.prefix.cache import common_prefix
 from heylook_core.vision import outside_pictures
 
@@ -14,17 +12,6 @@ from heylook_core.vision import outside_pictures
 WORTH_SHARING = 64
 # A running row is copied whole, whatever part of it is wanted: about so much cheaper is a copied token than a computed.
 COPIES_PER_TOKEN = 16
-
-
-class Leader(msgspec.Struct, frozen=True):
-    """A running row that holds, or is about to hold, the first `n` tokens of another prompt."""
-
-    choice: Choice
-    n: int
-
-    @property
-    def ready(self) -> bool:
-        return self.choice.held >= self.n
 
 
 def find_leader(choice: Choice, running: Iterable[Choice], known: int, trims: bool) -> Leader | None:

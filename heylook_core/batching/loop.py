@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable, Iterable
 from itertools import count
 
-from heylook_core.batching.choice import Choice
+import msgspec
+
+from heylook_core.batching.choice import Choice, Leader, spent
 from heylook_core.batching.jobs import QueuedJob
-from heylook_core.batching.leaders import Leader, find_leader
+from heylook_core.batching.leaders import find_leader
 from heylook_core.batching.pace import SHORT_PROMPT, PrefillPace
 from heylook_core.errors import HeylookError, InvalidRequest
 from heylook_core.messages import Event, Failed, Finished, FinishReason, Progress, Timings, Usage
@@ -42,7 +44,8 @@ class TurnLoop:
     """Runs prepared requests on a model's engines. Engine thread only.
 
     `emit(rid, events)` collects what a turn has to tell; `ended(rid)` is called once per request, after its last
-    event. Policy lives here (who enters, in which order, how much prefill), mechanism in the engine.
+    event; `named(rid)` is what log lines call it. Policy lives here (who enters, in which order, how much prefill),
+    mechanism in the engine.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class TurnLoop:
         emit: Callable[[int, Iterable[Event]], None],
         ended: Callable[[int], None],
         clock: Callable[[], float] = time.monotonic,
+        named: Callable[[int], str] = lambda rid: "",
     ) -> None:
         self.model = model
         self.cache = PrefixCache(lease.kept, model.info.trims, self._evicted)
@@ -60,6 +64,7 @@ class TurnLoop:
         self._emit = emit
         self._ended = ended
         self._clock = clock
+        self._named = named
         self._sids = count(1)
         self._waiting: list[Choice] = []
         self._live: dict[Engine, dict[int, Choice]] = {engine: {} for engine in model.lanes()}
@@ -90,7 +95,7 @@ class TurnLoop:
         try:
             job = self.model.score(choice.prepared.tokens, choice.prepared.request.top_logprobs)
         except Exception as error:
-            log.exception("the prompt cannot be scored")
+            log.exception("the prompt cannot be scored", extra=self._about(choice.rid))
             self._fail(choice.rid, _failure(error, "The prompt could not be scored"))
             return
         choice.scoring = job
@@ -194,8 +199,7 @@ class TurnLoop:
             for choice in candidates:
                 if len(rows) >= engine.rows:
                     break
-                leader = self._leader(choice, rows)
-                if leader is not None and not leader.ready:
+                if self._follows(choice, rows):
                     continue
                 if self._fits(engine, rows, choice):
                     self._insert(engine, rows, choice)
@@ -206,6 +210,13 @@ class TurnLoop:
                 elif rows:
                     break
         self._stalled = self._wanted > 0 and not any(self._live.values())
+
+    def _follows(self, choice: Choice, rows: dict[int, Choice]) -> bool:
+        """Whether another row is about to read what this one begins with; looked for anew when that one is done."""
+        leader = choice.leader
+        if leader is None or leader.ready or leader.choice.sid not in rows:
+            leader = choice.leader = self._leader(choice, rows)
+        return leader is not None and not leader.ready
 
     def _leader(self, choice: Choice, rows: dict[int, Choice]) -> Leader | None:
         """A running row to wait for, or to take over from, because both begin alike."""
@@ -245,6 +256,7 @@ class TurnLoop:
 
     def _insert(self, engine: Engine, rows: dict[int, Choice], choice: Choice) -> None:
         self._waiting.remove(choice)
+        choice.leader = None
         self._take_over(choice, rows)
         hit = self.cache.find(choice.ids)
         task = choice.task(choice.index)
@@ -255,7 +267,7 @@ class TurnLoop:
         try:
             engine.insert(task)
         except Exception as error:
-            log.exception("the engine refused a sequence")
+            log.exception("the engine refused a sequence", extra=self._about(choice.rid))
             rows.pop(choice.sid, None)
             self._fail(choice.rid, _failure(error, "The engine could not take the request"))
             return
@@ -333,7 +345,7 @@ class TurnLoop:
         try:
             events = job.advance(JOB_SLICE_BESIDE if beside else JOB_SLICE_ALONE)
         except Exception as error:
-            log.exception("a job failed")
+            log.exception("a job failed", extra=self._about(rid))
             self._fail(rid, _failure(error, "The request could not be computed"))
             return
         over = job.done and not self._of(rid)
@@ -355,20 +367,28 @@ class TurnLoop:
 
     def _recover(self, engine: Engine, rows: dict[int, Choice], error: Exception) -> None:
         """A step broke: its rows cannot be trusted any more, waiting requests can."""
-        log.error("the engine broke in step(); %d running requests fail", len(rows), exc_info=error)
+        broken = {choice.rid: self._of(choice.rid) for choice in rows.values()}
+        about = self._about(*broken)
+        log.error("the engine broke in step(); %d running requests fail", len(broken), exc_info=error, extra=about)
         failed = _failure(error, "The model's engine broke while it answered")
-        rids = {choice.rid for choice in rows.values()}
         rows.clear()
         self.cache.clear()
         engine.reset()
-        for rid in rids:
-            self._fail(rid, failed)
+        for rid, choices in broken.items():
+            self._fail(rid, failed, choices)
 
-    def _fail(self, rid: int, failed: Failed) -> None:
-        for choice in self._of(rid):
+    def _about(self, *rids: int) -> dict[str, str]:
+        """What a log line is told of these requests."""
+        return {"request_id": " ".join(filter(None, map(self._named, rids)))}
+
+    def _fail(self, rid: int, failed: Failed, choices: list[Choice] | None = None) -> None:
+        """End a request. `choices` are those that it had, where a broken engine has lost them."""
+        left = self._of(rid)
+        usage = spent([choice.usage for choice in choices or left])
+        for choice in left:
             self._drop(choice, keep=False)
         self._jobs = [queued for queued in self._jobs if queued.rid != rid]
-        self._emit(rid, [failed])
+        self._emit(rid, [msgspec.structs.replace(failed, spent=usage)])
         self._ended(rid)
 
     def _drop(self, choice: Choice, *, keep: bool) -> None:

@@ -11,6 +11,7 @@ import msgspec
 from heylook_core.errors import OutOfMemory, Unavailable
 from heylook_core.quantities import size
 from heylook_core.residency.books import Books
+from heylook_core.residency.patience import Patience
 from heylook_core.residency.resident import Resident, now
 from heylook_core.residency.shares import Goal, goals
 from heylook_core.workers.protocol import Lease
@@ -22,7 +23,7 @@ CONFIRM_SECONDS = 2.0
 class Limits(msgspec.Struct, frozen=True):
     """`models` that may be loaded at once, `budget` bytes for all of them, `kept` bytes of prefixes for each.
 
-    `patience` is how many seconds a newcomer waits for busy models before one of them takes no new requests.
+    `patience` is how many seconds a newcomer waits for busy models before one of them makes way (see `Patience`).
     """
 
     models: int
@@ -44,7 +45,6 @@ class Room:
         self._door = asyncio.Lock()
         self._changed = asyncio.Event()
         self._newcomer: Resident | None = None
-        self._yielding: Resident | None = None
         self._easing: asyncio.Task[None] | None = None
 
     # ------------------------------------------------------------------ figures
@@ -77,24 +77,31 @@ class Room:
         self._check_possible(newcomer)
         try:
             async with asyncio.timeout(seconds), self._door:
-                self._newcomer, began = newcomer, now()
-                while not self._fits(newcomer):
-                    self._check_possible(newcomer)
-                    await self._make_room(newcomer, began + self.limits.patience)
+                self._newcomer = newcomer
+                await self._wait_for_room(newcomer)
                 newcomer.placed = True
         except TimeoutError:
             raise Unavailable(self._why_not(newcomer, seconds), retry_after=5) from None
         finally:
             if self._newcomer is newcomer:
                 self._newcomer = None
-                self._end_yielding()
                 self.settle()
 
     def _fits(self, newcomer: Resident) -> bool:
         counted = len(self.others(newcomer)) < self.limits.models
         return counted and self.charged + newcomer.estimate.total <= self.limits.budget
 
-    async def _make_room(self, newcomer: Resident, patient_until: float) -> None:
+    async def _wait_for_room(self, newcomer: Resident) -> None:
+        patience = Patience(newcomer, self.limits.patience, self._books)
+        try:
+            while not self._fits(newcomer):
+                self._check_possible(newcomer)
+                await self._make_room(newcomer, patience)
+        finally:
+            patience.end()
+            self.changed()
+
+    async def _make_room(self, newcomer: Resident, patience: Patience) -> None:
         """One step: wait for smaller leases, evict an idle model, or wait for anything to change."""
         self.settle()
         if self._fits(newcomer):
@@ -102,33 +109,14 @@ class Room:
         if self._would_fit(newcomer) and not await self._unconfirmed():
             return
         if not await self._evict_idle(f"to make room for {newcomer.entry.id}"):
-            await self._wait_for_idle(newcomer, patient_until)
+            await self._wait_for_idle(newcomer, patience)
 
-    async def _wait_for_idle(self, newcomer: Resident, patient_until: float) -> None:
-        """Requests without end must not keep a model out: in the end the longest loaded one takes no more of them."""
-        patience = patient_until - now()
-        if self._yielding is not None and self._books.has(self._yielding):
-            await self.change()
-        elif patience > 0:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(patience):
-                    await self.change()
-        else:
-            self._begin_yielding(newcomer)
-            await self.change()
-
-    def _begin_yielding(self, newcomer: Resident) -> None:
-        busy = [found for found in self.others(newcomer) if found.state == "ready" and not found.entry.pin]
-        if busy:
-            self._yielding = min(busy, key=lambda found: found.since)
-            self._yielding.yields = True
-            reason = f"{newcomer.entry.id} has waited for {self.limits.patience:g} s: new requests wait until it is in."
-            self._books.tell("yielding", self._yielding, reason)
-
-    def _end_yielding(self) -> None:
-        if self._yielding is not None:
-            self._yielding.yields, self._yielding = False, None
+    async def _wait_for_idle(self, newcomer: Resident, patience: Patience) -> None:
+        if patience.turn(self.others(newcomer)):
             self.changed()
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(patience.until):
+                await self.change()
 
     def _would_fit(self, newcomer: Resident) -> bool:
         """Smaller leases would do."""
@@ -199,18 +187,27 @@ class Room:
             msgspec.structs.replace(found.share, wanted=found.gauges.wanted if found is wishing else 0)
             for found in ready
         ]
-        rest = self._budget_for(ready)
-        aims = goals(rest, shares, self.limits.kept)
+        spare = self._budget_for(ready) - sum(share.least for share in shares)
+        pending = self._pending_beside(wishing, spare)
+        aims = goals(self._budget_for(ready) - pending, shares, self.limits.kept)
         for found, aim in zip(ready, aims, strict=True):
             self._lower(found, aim)
-        free = self.limits.budget - self._pending - self.charged
+        free = self.limits.budget - pending - self.charged
         for found, aim in zip(ready, aims, strict=True):
             free -= self._raise(found, aim, free)
-        self._ease(wishing, rest - sum(share.least for share in shares))
+        self._ease(wishing, spare)
 
     def _budget_for(self, ready: list[Resident]) -> int:
-        """What is left for these after those that load, leave or hang, and whoever waits at the door."""
-        return self.limits.budget - self._pending - sum(f.charge for f in self._books.all() if f not in ready)
+        """What is left for these after those that load, leave or hang."""
+        return self.limits.budget - sum(found.charge for found in self._books.all() if found not in ready)
+
+    def _pending_beside(self, wishing: Resident | None, spare: int) -> int:
+        """What is kept for whoever waits at the door: nothing while it would keep a request from what it waits for.
+
+        The two would else wait for each other: the newcomer until the model is idle, the request for its part.
+        """
+        wish = _wish(wishing)
+        return 0 if spare - self._pending < wish <= spare else self._pending
 
     def _lower(self, found: Resident, aim: Goal) -> None:
         lease = Lease(min(aim.kv, found.lease.kv), min(aim.kept, found.lease.kept), self._most(found, aim))
@@ -238,8 +235,11 @@ class Room:
 
     def _ease(self, wishing: Resident | None, spare: int) -> None:
         """Evict in the background where models turn out larger than estimated, or where a request needs more."""
-        wish = wishing.gauges.wanted - wishing.share.floor if wishing is not None else 0
-        if (spare < 0 or wish > spare) and (self._easing is None or self._easing.done()) and len(self.others()) > 1:
+        if (
+            (spare < 0 or _wish(wishing) > spare)
+            and (self._easing is None or self._easing.done())
+            and len(self.others()) > 1
+        ):
             self._easing = asyncio.get_running_loop().create_task(self._evict_one(wishing if spare >= 0 else None))
             self._easing.add_done_callback(lambda task: task.cancelled() or task.exception())
 
@@ -274,6 +274,11 @@ class Room:
 def _first_to_wish(residents: list[Resident]) -> Resident | None:
     wishing = [found for found in residents if found.wants_since is not None]
     return min(wishing, key=lambda found: found.wants_since or 0.0, default=None)
+
+
+def _wish(wishing: Resident | None) -> int:
+    """Bytes that it wants beyond its least."""
+    return max(wishing.gauges.wanted - wishing.share.floor, 0) if wishing is not None else 0
 
 
 def _names(residents: Sequence[Resident]) -> str:

@@ -3,10 +3,10 @@
 Its "KV cache" is a chain of hashes over the tokens, so that text depends on every token before it: a wrongly
 reused or mixed-up prefix shows as another text. Tokens are bytes; a few more are special.
 
-A prompt can ask for trouble: `[toy:crash]` raises in step, `[toy:broken]` breaks only its own row,
-`[toy:hang]` never returns from step, `[toy:exit]` ends the process without a word, `[toy:prompt=3]` spends that
-many seconds reading the prompt, `[toy:insert]` is refused by insert, `[toy:say=hello]` answers just that, `[toy:look]`
-tells size and mean colour of every picture (with `vision`).
+A prompt can ask for trouble: `[toy:crash]` raises in step, `[toy:broken]` breaks only its own row
+(`[toy:crash=3]` after three tokens), `[toy:hang]` never returns from step, `[toy:exit]` ends the process without a
+word, `[toy:prompt=3]` spends that many seconds reading the prompt, `[toy:insert]` is refused by insert,
+`[toy:say=hello]` answers just that, `[toy:look]` tells size and mean colour of every picture (with `vision`).
 """
 
 from __future__ import annotations
@@ -345,6 +345,8 @@ class ToyEngine(Engine):
 
     def _obey(self, row: _Row, outs: list[Out]) -> bool:
         """The trouble that the prompt asked for; true if the row is gone."""
+        if row.order in ("crash", "broken") and row.value and row.generated < int(row.value):
+            return False
         if row.order == "crash":
             raise RuntimeError("told to crash")
         if row.order == "hang":

@@ -91,9 +91,9 @@ class GrammarGuide(Guide):
 
     @property
     def complete(self) -> bool:
-        """The grammar is satisfied: what was generated is a whole document."""
+        """The grammar is satisfied and allows nothing more: what was generated is a whole document."""
         try:
-            return self.error is None and self._phase in ("grammar", "over") and bool(self._matcher.is_accepting())
+            return self.error is None and self._phase == "over" and bool(self._matcher.is_accepting())
         except Exception:
             return False
 

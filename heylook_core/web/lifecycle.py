@@ -8,7 +8,8 @@ from typing import Annotated
 import msgspec
 
 from heylook_core.dialect import Call, Reply, StreamReply, operation
-from heylook_core.errors import NotFound, Unsupported
+from heylook_core.errors import InvalidRequest, NotFound, Unsupported
+from heylook_core.quantities import seconds_of
 from heylook_core.reloading import Reloaded
 from heylook_core.residency_events import ResidencyEvent
 from heylook_core.web.guarded import GuardedPages, guarded
@@ -22,6 +23,12 @@ class AdminEventsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: Annotated[int, msgspec.Meta(ge=0, le=MOST_EVENTS)] = 100
     model: str | None = None
     follow: bool = False
+
+
+class AdminActionQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long a loaded model stays, as in a request: seconds, or a text such as "5m". Not for an unload."""
+
+    keep_alive: str | None = None
 
 
 class AdminEvents(msgspec.Struct, frozen=True):
@@ -65,6 +72,7 @@ class LifecyclePages(GuardedPages):
         "POST",
         "/v1/admin/models/{model_and_action:path}",
         summary="Load or unload a model: ID/load or ID/unload, where an id may have slashes",
+        query=AdminActionQuery,
         response=AdminModelAction,
     )
     @guarded
@@ -74,10 +82,11 @@ class LifecyclePages(GuardedPages):
         if not name or action not in ("load", "unload"):
             raise NotFound(f"{call.path} is no route: it ends in ID/load or ID/unload.")
         entry = self.serving.catalog.get(name)
+        stay = _stay(call.args.keep_alive, action)
         if action == "unload":
             return Reply(body=AdminModelAction(entry.id, await self.serving.unload(entry.id)))
         self.serving.residency.forgive(entry.id)
-        await self.serving.load(entry.id)
+        await self.serving.load(entry.id, stay)
         return Reply(body=AdminModelAction(entry.id, "loaded"))
 
     @operation(
@@ -126,6 +135,18 @@ class LifecyclePages(GuardedPages):
         seconds = self.serving.settings.server.drain_timeout
         message = f"The server starts anew once its running requests have ended, after {seconds:.0f} s at the latest."
         return Reply(status=202, body=AdminRestarting("restarting", message))
+
+
+def _stay(given: str | None, action: str) -> float | None:
+    """`keep_alive` in seconds. Raises InvalidRequest."""
+    if given is None:
+        return None
+    if action == "unload":
+        raise InvalidRequest("`keep_alive` is for a load; an unload takes nothing.", param="keep_alive")
+    try:
+        return seconds_of(given)
+    except ValueError as error:
+        raise InvalidRequest(f"`keep_alive`: {error}.", param="keep_alive") from None
 
 
 def _event(event: ResidencyEvent | None) -> bytes:

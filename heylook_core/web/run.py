@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import uvicorn
 
 from heylook_core.dialect import Dialect
-from heylook_core.errors import ConfigError, HeylookError
+from heylook_core.errors import ConfigError, HeylookError, Unavailable
 from heylook_core.serving import Serving
 from heylook_core.settings import ServerSettings, Settings
 from heylook_core.web.app import create_app
@@ -178,9 +178,12 @@ class Server:
         self._stopping.set()
 
     def restart(self) -> None:
-        """Drain and end; whoever runs the server starts it anew."""
-        self.restarting = True
-        self.stop(drain=True)
+        """Drain and end; whoever runs the server starts it anew. Raises Unavailable if it is about to end for good."""
+        if not self._stopping.is_set():
+            self.restarting = True
+            self.stop(drain=True)
+        elif not self.restarting:
+            raise Unavailable("The server is stopping, and will not start anew.")
 
     async def serve(self, preload: str | None, ready: Ready) -> None:
         """Listen, load `preload` meanwhile, and run until `stop`; then unload everything."""

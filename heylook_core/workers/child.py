@@ -1,13 +1,13 @@
 """The child process of a ProcessChannel: `python -m heylook_core.workers.child FD LEVEL [DISABLED…]`.
 
 Main thread: engine. Inbox thread: reads messages; when the server's end closes, the process ends at once, even if
-the engine hangs. Outbox thread: writes frames, merging those that pile up, so that the engine never blocks.
+the engine hangs. Outbox thread: writes frames, merging those that pile up, so that the engine never blocks. Log lines
+are frames too; what native code writes to stderr itself stays there.
 """
 
 from __future__ import annotations
 
 import faulthandler
-import logging
 import os
 import signal
 import socket
@@ -21,6 +21,7 @@ from queue import SimpleQueue
 from heylook_core.plugins import Plugins
 from heylook_core.workers import wire
 from heylook_core.workers.frames import FRAME_SECONDS, merge_turns
+from heylook_core.workers.lines import log_to_server
 from heylook_core.workers.protocol import FromWorker, Load, Turn
 from heylook_core.workers.thread import SWITCH_SECONDS
 from heylook_core.workers.worker import Worker
@@ -101,12 +102,12 @@ def main(arguments: list[str]) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     faulthandler.enable()
     sys.setswitchinterval(SWITCH_SECONDS)
-    logging.basicConfig(level=level, format="%(asctime)s - %(levelname)s - %(message)s")
     sock = socket.socket(fileno=int(descriptor))
     buffer = wire.FrameBuffer()
     load, rest = first_message(sock, buffer)
-    plugins = Plugins(disabled=tuple(disabled))
     outbox = Outbox(sock)
+    log_to_server(level, load.epoch, outbox.put)
+    plugins = Plugins(disabled=tuple(disabled))
     worker = Worker(load, plugins.load, outbox.put)
     for frame in rest:
         worker.receive(wire.to_worker.decode(frame))

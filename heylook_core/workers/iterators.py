@@ -7,9 +7,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import msgspec
 
+from heylook_core.calls import about
 from heylook_core.errors import HeylookError
 from heylook_core.messages import Accepted, ChatRequest, Event, Failed, Finished, Text, Timings, Tokens, Usage, Vectors
 from heylook_core.provider import Provider
@@ -33,15 +35,19 @@ class IteratorLane:
         self._pool = ThreadPoolExecutor(provider.concurrency, thread_name_prefix=f"heylook-{provider.spec.id}")
 
     def submit(self, message: Submit, cancelled: threading.Event, arrived: float) -> None:
-        self._pool.submit(self._run, message, cancelled, arrived)
+        self._pool.submit(self._about, message, self._run, message, cancelled, arrived)
 
     def call(self, message: Call, cancelled: threading.Event) -> None:
         """Something that is not generation: it has its turn on the same threads."""
-        self._pool.submit(self._call, message, cancelled)
+        self._pool.submit(self._about, message, self._call, message, cancelled)
 
     def close(self) -> None:
         """Wait for running iterators, which have been told to stop; drop those that wait."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _about(self, message: Submit | Call, work: Callable[..., None], *arguments: Any) -> None:
+        with about(message.request_id):
+            work(*arguments)
 
     def _run(self, message: Submit, cancelled: threading.Event, arrived: float) -> None:
         answer = IteratorAnswer(message, arrived)

@@ -15,7 +15,8 @@ from heylook_core.provider import ModelSpec
 from heylook_core.settings import TierSettings
 from heylook_core.workers import wire
 from heylook_core.workers.channel import SPILL_SHARE, Channel, looked_at, refusal
-from heylook_core.workers.protocol import Closed, Lease, Load, LoadRefused, Ready, ToWorker, Turn, Unload
+from heylook_core.workers.lines import relayed
+from heylook_core.workers.protocol import Closed, Lease, Load, LoadRefused, Logged, Ready, ToWorker, Turn, Unload
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +91,8 @@ class ProcessChannel(Channel, asyncio.Protocol):
                     self._on_turn(message)
                 case Ready() if not self._ready.done():
                     self._ready.set_result(message)
+                case Logged():
+                    relayed(message)
                 case LoadRefused() if not self._ready.done():
                     self._stopping = True
                     self._ready.set_exception(refusal(message))

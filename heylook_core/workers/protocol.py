@@ -42,10 +42,14 @@ class Load(msgspec.Struct, frozen=True, array_like=True, tag="load"):
 
 
 class Submit(msgspec.Struct, frozen=True, array_like=True, tag="submit"):
-    """Prepare, queue and run `request`. Answered by Accepted and then events, or by Failed."""
+    """Prepare, queue and run `request`. Answered by Accepted and then events, or by Failed.
+
+    `request_id` is for log lines, here and in Call.
+    """
 
     rid: Rid
     request: ChatRequest
+    request_id: str = ""
 
 
 class Embed(msgspec.Struct, frozen=True, array_like=True, tag="embed"):
@@ -102,6 +106,7 @@ class Call(msgspec.Struct, frozen=True, array_like=True, tag="call"):
 
     rid: Rid
     operation: Operation
+    request_id: str = ""
 
 
 class Feed(msgspec.Struct, frozen=True, array_like=True, tag="feed"):
@@ -201,10 +206,22 @@ class Turn(msgspec.Struct, frozen=True, array_like=True, tag="turn"):
     gauges: Gauges | None = None
 
 
+class Logged(msgspec.Struct, frozen=True, array_like=True, tag="log"):
+    """A line of a worker process for the server's log. `error` is a traceback, `at` Unix time."""
+
+    epoch: int
+    logger: str
+    level: int
+    message: str
+    at: float
+    request_id: str = ""
+    error: str = ""
+
+
 class Closed(msgspec.Struct, frozen=True, array_like=True, tag="closed"):
     """The worker has given everything back; its last frame."""
 
     epoch: int
 
 
-FromWorker: TypeAlias = Ready | LoadRefused | Turn | Closed
+FromWorker: TypeAlias = Ready | LoadRefused | Turn | Logged | Closed

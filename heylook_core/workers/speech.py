@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeGuard
 
+from heylook_core.calls import about
 from heylook_core.errors import Cancelled, HeylookError
 from heylook_core.messages import Accepted, Event, Failed, Finished, Segment, Timings, Usage
 from heylook_core.provider import Provider
@@ -72,10 +73,10 @@ class SpeechLane:
             return
         if isinstance(call.operation, Transcribe):
             work = partial(transcribe, self._provider, call.operation.options, intake, self._turns)
-            self._files.submit(self._run, call.rid, work, arrived)
+            self._files.submit(self._run, call, work, arrived)
         elif isinstance(call.operation, OpenSession):
             work = partial(listen, self._provider, call.operation.options, intake, self._turns)
-            self._sessions.submit(self._run, call.rid, work, arrived)
+            self._sessions.submit(self._run, call, work, arrived)
 
     def close(self) -> None:
         """End all of it; the provider is given the time for the step that it is in."""
@@ -84,7 +85,11 @@ class SpeechLane:
         for pool in (self._files, self._sessions):
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _run(self, rid: int, work: Work, arrived: float) -> None:
+    def _run(self, call: Call, work: Work, arrived: float) -> None:
+        with about(call.request_id):
+            self._work(call.rid, work, arrived)
+
+    def _work(self, rid: int, work: Work, arrived: float) -> None:
         account = Account(arrived)
 
         def tell(event: Event) -> None:

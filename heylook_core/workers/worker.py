@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from heylook_core.calls import about
 from heylook_core.errors import HeylookError, OutOfMemory
 from heylook_core.messages import Accepted, Event, Failed, Finished, Timings, Usage
 from heylook_core.provider import EmbedOptions, Job, Model, ModelInfo, Provider
@@ -70,6 +71,7 @@ class Worker:
         self._wake = threading.Event()
         self._to_prepare: SimpleQueue[tuple[Submit | Call, float] | None] = SimpleQueue()
         self._open: dict[int, threading.Event] = {}
+        self._named: dict[int, str] = {}
         self._stopping = False
         self._spill_seconds = 0.0
         self._frame = TurnFrame(load.epoch)
@@ -91,6 +93,7 @@ class Worker:
         match message:
             case Submit() | Call():
                 self._open[message.rid] = threading.Event()
+                self._named[message.rid] = message.request_id
                 if self._speech is not None and self._speech.takes(message):
                     self._speech.expect(message)
                 self._to_prepare.put((message, time.monotonic()))
@@ -181,7 +184,7 @@ class Worker:
             return
         from heylook_core.batching.loop import TurnLoop
 
-        self._loop = TurnLoop(self._model, self._load.lease, self._frame.emit, self._finish)
+        self._loop = TurnLoop(self._model, self._load.lease, self._frame.emit, self._finish, named=self._name)
         tier = self._load.tier
         if tier is not None:
             self._loop.spill = self._open_spill(tier, self._model, self._loop)
@@ -210,6 +213,10 @@ class Worker:
     def _drain_inbox(self) -> None:
         while self._inbox:
             self._inbox.popleft()()
+
+    def _name(self, rid: int) -> str:
+        """For log lines about the request."""
+        return self._named.get(rid, "")
 
     def _flush(self, now: float, *, idle: bool = False) -> None:
         """Send what the turn has told; with gauges now and then while at work, and when they changed, at rest."""
@@ -242,6 +249,7 @@ class Worker:
 
     def _finish(self, rid: int) -> None:
         self._open.pop(rid, None)
+        self._named.pop(rid, None)
         if self._speech is not None:
             self._speech.forget(rid)
 
@@ -284,10 +292,16 @@ class Worker:
             if flag.is_set():
                 self._answer(message.rid, _cancelled(message), last=True)
                 continue
-            try:
-                self._prepare(preparation, message, flag, arrived)
-            except Exception as error:
-                self._answer(message.rid, [_failed(error)], last=True)
+            with about(message.request_id):
+                self._prepare_or_fail(preparation, message, flag, arrived)
+
+    def _prepare_or_fail(
+        self, preparation: Preparation | None, message: Submit | Call, flag: threading.Event, arrived: float
+    ) -> None:
+        try:
+            self._prepare(preparation, message, flag, arrived)
+        except Exception as error:
+            self._answer(message.rid, [_failed(error)], last=True)
 
     def _make_preparation(self, info: ModelInfo) -> Preparation | None:
         if self._model is None or self._provider is None:

@@ -1,5 +1,7 @@
 """Takes the files of heylook_docs_ui/static from their npm packages, with npm. Only what has the hashes below is taken.
 
+One thing is changed: the address of a logo that ReDoc would ask for elsewhere is taken out.
+
 To update a package: change its version, run this, and put in the hashes that it complains about.
 """
 
@@ -14,15 +16,20 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+NO_PICTURE = b"data:,"
 STATIC = Path(__file__).parent / "heylook_docs_ui" / "static"
 
 
 class Member(NamedTuple):
-    """A file of a package: its name here, where it ends in .gz if it is to be compressed, and its SHA-256."""
+    """A file of a package: its name here, where it ends in .gz if it is to be compressed, and its SHA-256.
+
+    `asks` is an address in it that its page would ask for, which is replaced by no picture.
+    """
 
     source: str
     name: str
     sha256: str
+    asks: str = ""
 
 
 class Package(NamedTuple):
@@ -68,6 +75,7 @@ PACKAGES = (
                 "bundles/redoc.standalone.js",
                 "redoc.standalone.js.gz",
                 "dcaf76612bc4a3fbcc923a8966dee2f6146a5f32e5ce1b6f02dd60cbbf89500b",
+                asks="https://cdn.redoc.ly/redoc/logo-mini.svg",
             ),
             Member("LICENSE", "LICENSE.redoc", "d3026d549cf68ab7355bcfa85877bf8f845b3334a7efbfdc63936432fb34ff0e"),
             Member(
@@ -113,6 +121,8 @@ def check(what: str, found: str, expected: str) -> None:
 
 
 def write(member: Member, found: bytes) -> None:
+    if member.asks:
+        found = found.replace(member.asks.encode(), NO_PICTURE)
     data = gzip.compress(found, 9, mtime=0) if member.name.endswith(".gz") else found
     (STATIC / member.name).write_bytes(data)
 

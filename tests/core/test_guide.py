@@ -194,6 +194,12 @@ def test_a_document_that_ends_by_itself_is_not_cut() -> None:
     assert (guide.complete, guide.cut) == (True, False)
 
 
+@pytest.mark.parametrize(("pattern", "reason"), [("[a-z ]{5,400}", "length"), ("[a-z ]{5}", "stop")])
+def test_what_could_have_gone_on_was_cut_by_max_tokens(pattern: str, reason: str) -> None:
+    (events,) = answers(ask(format=Format("regex", text=pattern), max_tokens=5))
+    assert (end_of(events).reason, end_of(events).usage.completion) == (reason, 5)
+
+
 def test_what_was_thought_counts_before_a_document_is_closed() -> None:
     (events,) = answers(ask(format=Format("json"), max_tokens=60, **thinking(20)))
     assert text_of(events, Reasoning)

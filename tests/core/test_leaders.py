@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
+from itertools import count
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from heylook_core.batching.choice import Choice, Leader
+from heylook_core.batching.leaders import find_leader
+from heylook_core.batching.loop import TurnLoop
+from heylook_core.batching.pace import PrefillPace
 from heylook_core.catalog import Catalog
-from heylook_core.messages import ChatRequest, Message, Sampling, Text, TextPart
+from heylook_core.messages import ChatRequest, Format, Message, Sampling, Text, TextPart
 from heylook_core.plugins import Plugins
 from heylook_core.serving import Run, Serving
 from heylook_core.settings import ModelEntry, Settings
+from heylook_core.testkit.toy import ToyConfig, ToyModel
+from heylook_core.text.prompt import Preparation
+from heylook_core.workers.protocol import Lease
 
 SHARED = "the rules of the house are many and here they all are " * 8
 SLOW = {"step_delay": 0.005, "max_concurrency": 8}
@@ -124,3 +135,77 @@ def test_little_in_common_is_not_waited_for() -> None:
         assert all(cached < 64 for _, cached, _ in answers)
 
     serve(scenario)
+
+
+def turning(**config: Any) -> tuple[TurnLoop, Callable[[ChatRequest], int]]:
+    """A turn loop over the toy model that a test turns by hand, and what submits a request to it."""
+    known = ToyConfig(**config)
+    model = ToyModel(known)
+    preparation = Preparation(model.info, model.codec, known)
+    loop = TurnLoop(model, Lease(kept=1 << 24), lambda rid, events: None, lambda rid: None)
+    rids = count(1)
+
+    def submit(request: ChatRequest) -> int:
+        rid = next(rids)
+        loop.submit(preparation.prepare(rid, request, time.monotonic()))
+        return rid
+
+    return loop, submit
+
+
+def test_who_waits_looks_for_another_only_when_the_one_it_waits_for_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+
+    def counted(choice: Choice, *known: Any) -> Leader | None:
+        looked.append(choice.sid)
+        return find_leader(choice, *known)
+
+    monkeypatch.setattr("heylook_core.batching.loop.find_leader", counted)
+    monkeypatch.setattr(PrefillPace, "budget", lambda *known: 64)
+    loop, submit = turning()
+    for number in range(COUNT):
+        submit(asked(number, SHARED * 4))
+    turns = 0
+    while loop.gauges().queued:
+        loop.turn()
+        turns += 1
+    assert turns > 20
+    assert max(Counter(looked).values()) <= 3
+    while not loop.idle:
+        loop.turn()
+
+
+@pytest.mark.parametrize("broken", [True, False])
+def test_followers_of_a_row_that_fails_are_answered(broken: bool) -> None:
+    loop, submit = turning(prefill_delay_per_token=0.0)
+    first = submit(asked(0))
+    others = {submit(asked(number)) for number in range(1, 4)}
+    loop.turn()
+    assert loop.gauges().queued == len(others)
+    ended: list[int] = []
+    loop._ended = ended.append
+    if broken:
+        (engine,) = loop.model.lanes()
+        loop._recover(engine, loop._live[engine], RuntimeError("boom"))
+    else:
+        loop.cancel(first)
+    while not loop.idle:
+        loop.turn()
+    assert ended[0] == first
+    assert set(ended[1:]) == others
+
+
+def test_choices_of_one_request_and_constrained_ones_share_what_is_read() -> None:
+    async def scenario(serving: Serving) -> None:
+        forms = [replace(asked(0), n=3), replace(asked(1), format=Format("json")), asked(2)]
+        runs = [await serving.open(form, request_id=str(at), dialect="test") for at, form in enumerate(forms)]
+        found = await asyncio.gather(*(run.collect() for run in runs))
+        for run in runs:
+            run.close()
+        texts.append([[choice.text for choice in choices] for choices in found])
+
+    texts: list[list[list[str]]] = []
+    serve(scenario, prefill_delay_per_token=0.0002)
+    serve(scenario, kept=0)
+    assert texts[0] == texts[1]
+    assert [len(choices) for choices in texts[0]] == [3, 1, 1]

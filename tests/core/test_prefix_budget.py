@@ -107,6 +107,37 @@ def test_a_smaller_lease_is_kept_at_once() -> None:
     assert driven.loop.gauges().kept == 0
 
 
+@pytest.mark.parametrize("trims", [True, False])
+@pytest.mark.parametrize("answering", [True, False])
+def test_what_a_cancelled_request_has_computed_is_kept(
+    trims: bool, answering: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("heylook_core.batching.pace.PrefillPace.budget", lambda *known: 32)
+    driven = Loop(3, trims)
+
+    def submit(rid: int) -> int:
+        message = Message("user", (TextPart("so much to say " * 20),))
+        request = ChatRequest(model="m", messages=(message,), sampling=Sampling(temperature=0), max_tokens=200)
+        prepared = driven.preparation.prepare(rid, request, 0.0)
+        driven.loop.submit(prepared)
+        return len(prepared.tokens)
+
+    length = submit(1)
+    (running,) = driven.loop._choices()
+    while running.held < 100 or (answering and not running.decoding):
+        driven.loop.turn()
+    held = running.held
+    assert (held == length) == answering
+    driven.loop.cancel(1)
+    assert max(len(snapshot.tokens) for snapshot in driven.loop.cache.kept()) >= held > 0
+    submit(2)
+    while not driven.loop.idle:
+        driven.loop.turn()
+    assert driven.finished[0].reason == "cancelled"
+    cached = driven.finished[1].usage.cached
+    assert cached == min(held, length - 1) if trims else 0 < cached <= held
+
+
 class Held(Snapshot):
     """Bytes that count themselves, as a buffer of an engine does."""
 

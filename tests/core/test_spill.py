@@ -107,17 +107,39 @@ def test_without_a_tier_evicted_prefixes_are_gone() -> None:
     serve(None, scenario, kept=40_000)
 
 
+async def refusals(serving: Serving) -> dict[str, str]:
+    """Why a model that is loaded goes on without the tier; empty where it has one."""
+    return {state.id: state.gauges.tier_refused for state in await serving.residency.refreshed()}
+
+
 def test_a_folder_in_use_is_refused_and_the_model_serves_without(tmp_path: Path) -> None:
     async def outer(first: Serving) -> None:
-        await answer(first, chat(LONG))
+        cold, _ = await answer(first, chat(LONG))
 
         async def inner(second: Serving) -> None:
-            text, _ = await answer(second, chat(LONG))
-            assert text
+            assert await answer(second, chat(LONG)) == (cold, 0)
+            assert "keeps prefixes" in (await refusals(second))["toy"]
 
         await asyncio.to_thread(serve, tmp_path, inner)
+        assert await refusals(first) == {"toy": ""}
 
     serve(tmp_path, outer)
+
+
+def test_of_two_models_that_are_the_same_one_has_the_tier_and_both_answer_alike(tmp_path: Path) -> None:
+    async def scenario(serving: Serving) -> None:
+        cold, _ = await answer(serving, chat(f"0 {LONG}", "a"))
+        assert await answer(serving, chat(f"0 {LONG}", "b")) == (cold, 0)
+        refused = await refusals(serving)
+        assert refused["a"] == ""
+        assert refused["b"]
+        for number in range(4):
+            await answer(serving, chat(f"{number} {LONG}", "a"))
+        text, cached = await answer(serving, chat(f"0 {LONG}", "a"))
+        assert text == cold
+        assert cached > 400
+
+    serve(tmp_path, scenario, names=("a", "b"), kept=80_000)
 
 
 def test_damaged_files_are_as_if_nothing_was_kept(tmp_path: Path) -> None:

@@ -14,11 +14,12 @@ import threading
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 
 from heylook_core.calls import CALL, CurrentCall
 from heylook_core.logs import logging_to
-from heylook_core.settings import LoggingSettings
+from heylook_core.settings import LoggingSettings, ModelEntry
 from heylook_core.testkit.server import live_server, toy_settings
 
 pytestmark = pytest.mark.integration
@@ -80,6 +81,26 @@ def test_json_lines_on_the_console_and_in_the_file(tmp_path, capsys):
         assert (first["message"], first["level"], first["request_id"]) == ("two\nlines", "INFO", "the-id")
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", first["time"])
         assert "ValueError: why" in second["error"]
+
+
+@pytest.mark.parametrize("placement", ["thread", "process"])
+@pytest.mark.parametrize(
+    ("provider", "words"), [("toy", "the engine refused a sequence"), ("scripted", "the provider of")]
+)
+def test_lines_of_a_worker_are_lines_of_the_server_with_the_id_of_their_request(
+    tmp_path, capfd, placement, provider, words
+):
+    settings = LoggingSettings(level="CRITICAL", file_level="DEBUG", dir=str(tmp_path), format="json")
+    entry = ModelEntry(id="toy", provider=provider, placement=placement)
+    served = msgspec.structs.replace(toy_settings(), models=(entry,))
+    with logging_to(settings) as file, live_server(served) as server:
+        assert ask(server.url, "fail [toy:insert]").status_code == 500
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    [line] = [line for line in lines if line["message"].startswith(words)]
+    assert (line["level"], line["request_id"]) == ("ERROR", "the-id")
+    assert line["logger"].startswith("heylook_core.")
+    assert "Traceback" in line["error"]
+    assert capfd.readouterr().err == ""
 
 
 def serve(tmp_path, *options, models="", **how):

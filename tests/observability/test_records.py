@@ -35,6 +35,18 @@ def test_an_answer_leaves_a_record_with_its_counts_and_times(seen):
     assert parts <= record.total_seconds
 
 
+@pytest.mark.parametrize("trouble", ["crash", "broken"])
+@pytest.mark.parametrize("n", [1, 2])
+def test_what_was_generated_before_a_failure_counts(seen, trouble, n):
+    [record] = seen.new(lambda: seen.chat(f"[toy:{trouble}=3]", max_tokens=12, n=n))
+    assert (record.outcome, record.status, record.finish) == ("failed", 500, None)
+    assert record.prompt_tokens > 3
+    if n == 1:
+        assert record.completion_tokens == 3
+    else:
+        assert record.completion_tokens in (3, 4, 5, 6)  # where the other choice was by then
+
+
 def test_a_streamed_answer_says_so_and_counts_alike(seen):
     whole, streamed = (
         seen.new(lambda stream=stream: seen.chat("say it", stream=stream).read())[0] for stream in (False, True)

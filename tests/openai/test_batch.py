@@ -9,7 +9,7 @@ import pytest
 
 from heylook_api_openai.batch_groups import BOUNDARY, Group, groups_of, stated_context
 from heylook_core.errors import InvalidRequest
-from heylook_core.messages import Message, Role, TextPart
+from heylook_core.messages import ImagePart, Message, Role, TextPart
 
 SYSTEM = {"role": "system", "content": "S"}
 
@@ -156,6 +156,14 @@ def test_boundaries_split_messages_and_their_texts():
         message("user", BOUNDARY),
     ]
     assert shown(groups_of(marked)) == [("", "a"), ("", "b c d")]
+
+
+@pytest.mark.unit
+def test_pictures_stay_with_the_text_they_came_with():
+    parts = (ImagePart("one"), TextPart(f"this?\n{BOUNDARY}\nand that?"), ImagePart("two"), TextPart(" or this?"))
+    first, second = groups_of([Message("user", parts)])
+    assert first.messages[0].content == (ImagePart("one"), TextPart("this?"))
+    assert second.messages[0].content == (TextPart("and that?"), ImagePart("two"), TextPart(" or this?"))
 
 
 @pytest.mark.unit

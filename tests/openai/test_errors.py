@@ -150,4 +150,6 @@ def test_retry_after_is_whole_seconds_and_only_where_waiting_helps():
     assert error_reply(errors.Busy("Full.", retry_after=2.2)).headers == {"retry-after": "3"}
     assert error_reply(errors.Unavailable("Stopping.")).headers == {"retry-after": "1"}
     assert error_reply(errors.LoadFailed("No such file.")).headers == {"x-should-retry": "false"}
+    again = error_reply(errors.LoadFailed("It is tried again in 10 s.", retry_after=9.4))
+    assert again.headers == {"retry-after": "10", "x-should-retry": "false"}
     assert error_reply(errors.InvalidRequest("No.")).headers == {}

@@ -87,7 +87,7 @@ class SimulatedChannel(Channel):
         self._chance = chance
         self._lease = Lease(0, 0)
         self._waiting: deque[Work] = deque()
-        self._rows: set[Work] = set()
+        self._rows: list[Work] = []
         self._kept = 0
         self._wanted = 0
         self._loaded = 0
@@ -195,7 +195,7 @@ class SimulatedChannel(Channel):
             kv = self._lease.kv if self._config.get("floor") else -1
             if kv < 0 or sum(row.cost for row in self._rows) + work.cost <= kv:
                 self._waiting.remove(work)
-                self._rows.add(work)
+                self._rows.append(work)
                 asyncio.get_running_loop().call_later(work.seconds, self._end, work)
             elif work.cost > max(kv, self._lease.most):
                 self._waiting.remove(work)
@@ -209,7 +209,7 @@ class SimulatedChannel(Channel):
     def _end(self, work: Work) -> None:
         if work not in self._rows:
             return
-        self._rows.discard(work)
+        self._rows.remove(work)
         self._kept = min(self._kept + work.cost, self._lease.kept)
         if not work.done.done():
             work.done.set_result(None)

@@ -21,6 +21,7 @@ from heylook_core.settings import ModelEntry, ServerSettings, Settings
 from heylook_core.testkit.server import live_server, toy_settings
 
 SECONDS = 60.0
+CHAT = {"model": "toy", "max_tokens": 4, "messages": [{"role": "user", "content": "hello"}]}
 MODELS = """
 max_loaded_models: 2
 models:
@@ -116,8 +117,24 @@ def test_a_load_that_fails_is_503_with_its_cause_and_is_tried_again_when_asked_f
             assert (status, answer["error"]["kind"]) == (503, "load_failed")
             assert "told to fail" in answer["error"]["message"]
         assert decisions(server.url) == [("loading", "toy"), ("failed", "toy")] * 2
-        assert chat(server.url, "toy")[0] == 503
+        request = urllib.request.Request(f"{server.url}/v1/chat/completions", json.dumps(CHAT).encode())
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request, timeout=SECONDS)
+        assert refused.value.code == 503
+        assert 1 <= int(refused.value.headers["retry-after"]) <= 10
         assert len(decisions(server.url)) == 4
+
+
+def test_a_load_says_how_long_the_model_stays() -> None:
+    with live_server(toy_settings()) as server:
+        route = f"{server.url}/v1/admin/models/toy"
+        assert call(f"{route}/load?keep_alive=1h")[0] == 200
+        _, told = call(f"{server.url}/v1/admin/models", "GET")
+        assert told["models"][0]["expires_at"] == pytest.approx(time.time() + 3600, abs=SECONDS)
+        for path in ("load?keep_alive=soon", "unload?keep_alive=1h", "load?stay=1h"):
+            status, answer = call(f"{route}/{path}")
+            assert (status, answer["error"]["kind"]) == (400, "invalid"), path
+            assert path.partition("?")[2].partition("=")[0] in answer["error"]["message"]
 
 
 ROUTES = [
@@ -281,12 +298,13 @@ def test_a_bad_file_changes_nothing_and_is_told_with_line_and_key(served: Served
 def test_restart_finishes_what_runs_and_comes_back_with_the_same_arguments(served: Served) -> None:
     pid = served.process.pid
     body = {"model": "same", "max_tokens": 300, "ignore_eos": True, "stream": True}
-    body["messages"] = [{"role": "user", "content": "[toy:prompt=1] go on"}]
+    body["messages"] = [{"role": "user", "content": "[toy:prompt=4] go on"}]
     request = urllib.request.Request(f"{served.url}/v1/chat/completions", json.dumps(body).encode())
     with urllib.request.urlopen(request, timeout=SECONDS) as answer:
         answer.readline()
-        status, restarting = call(f"{served.url}/v1/admin/restart")
-        assert (status, restarting["status"]) == (202, "restarting")
+        for _ in range(2):  # asked twice, it drains all the same
+            status, restarting = call(f"{served.url}/v1/admin/restart")
+            assert (status, restarting["status"]) == (202, "restarting")
         assert chat(served.url, "same")[0] == 503
         assert b"[DONE]" in answer.read()
     served.wait_until_ready(2)
@@ -294,6 +312,19 @@ def test_restart_finishes_what_runs_and_comes_back_with_the_same_arguments(serve
     assert served.models() == {}
     assert chat(served.url, "same")[0] == 200
     assert served.stop() == 0
+
+
+def test_a_server_that_was_told_to_stop_does_not_start_anew(served: Served) -> None:
+    body = {"model": "same", "max_tokens": 4, "stream": True}
+    body["messages"] = [{"role": "user", "content": "[toy:prompt=4] go on"}]
+    request = urllib.request.Request(f"{served.url}/v1/chat/completions", json.dumps(body).encode())
+    with urllib.request.urlopen(request, timeout=SECONDS) as answer:
+        answer.readline()
+        served.process.send_signal(signal.SIGTERM)
+        until(lambda: chat(served.url, "same")[0] == 503)
+        assert call(f"{served.url}/v1/admin/restart")[0] == 503
+        assert b"[DONE]" in answer.read()
+    assert served.process.wait(SECONDS) == 0
 
 
 def test_models_that_the_file_names_are_loaded_and_make_a_token_at_start(tmp_path: Path) -> None:

@@ -146,19 +146,71 @@ def test_steady_requests_do_not_keep_a_model_out_for_ever() -> None:
     play(scenario, max_loaded_models=1)
 
 
-def test_a_model_that_gives_up_lets_the_yielding_one_go_on() -> None:
+def test_a_request_is_held_back_no_longer_than_the_newcomer_has_waited() -> None:
+    """What runs may be a live session of hours: holding requests back does not bring the newcomer in."""
+
     async def scenario(stage: Stage) -> None:
-        long = await stage.run(model("busy"), cost=1, seconds=300.0)
+        session = await stage.run(model("busy"), cost=1, seconds=300.0)
+        began = now()
         refused = asyncio.create_task(stage.refusal(model("new")))
-        await asyncio.sleep(20)
-        waiting = asyncio.create_task(stage.run(model("busy"), cost=1))
-        await asyncio.sleep(20)
-        assert not waiting.done(), "it takes no new requests while the newcomer waits"
+        waits = {}
+        for moment in (5.0, 11.0, 25.0, 41.0, 90.0):
+            await asyncio.sleep(began + moment - now())
+            asked = now()
+            work = await stage.run(model("busy"), cost=1)
+            waits[moment] = now() - asked
+            await work.done
+        assert waits == pytest.approx({5.0: 0, 11.0: 9, 25.0: 0, 41.0: 39, 90.0: 0}, abs=3)
         assert isinstance(await refused, Unavailable)
-        await (await waiting).done
-        await long.done
+        assert len(stage.decisions("yielding")) == 2
+        await session.done
 
     play(scenario, max_loaded_models=1)
+
+
+def test_one_model_after_the_other_makes_way() -> None:
+    async def scenario(stage: Stage) -> None:
+        session = await stage.run(model("session"), cost=1, seconds=300.0)
+        busy = asyncio.create_task(_keep_busy(stage, model("busy"), until=80.0))
+        await asyncio.sleep(5)
+        asked = now()
+        await stage.load(model("new"))
+        assert now() - asked < 60
+        assert stage.decisions("yielding") == [("yielding", "session"), ("yielding", "busy")]
+        await busy
+        await session.done
+
+    play(scenario, max_loaded_models=2)
+
+
+def test_a_request_at_a_loaded_model_gets_the_memory_that_a_newcomer_waits_to_use() -> None:
+    async def scenario(stage: Stage) -> None:
+        here = model("here", 600, floor=50)
+        first = await stage.run(here, 10, seconds=10)
+        await asyncio.sleep(3)
+        newcomer = asyncio.create_task(stage.load(model("there", 500)))
+        await asyncio.sleep(1)
+        asked = now()
+        long = await stage.run(here, 300)
+        await long.done
+        assert now() - asked < 5, "it does not wait until the newcomer gives up"
+        await first.done
+        await newcomer
+        assert stage.loaded == ["there"]
+
+    play(scenario)
+
+
+def test_no_more_models_leave_than_it_takes() -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.load(model("old", 300))
+        await stage.load(model("new", 300))
+        await stage.load(model("newest", 500))
+        await asyncio.sleep(5)
+        assert stage.loaded == ["new", "newest"]
+        assert stage.decisions("evicted") == [("evicted", "old")]
+
+    play(scenario)
 
 
 def test_a_pinned_model_never_makes_way() -> None:
@@ -360,14 +412,18 @@ def test_of_two_that_want_more_than_there_is_the_first_is_served_and_the_other_r
         one, two = model("one", 200, floor=50), model("two", 200, floor=50)
         await asyncio.gather(stage.load(one), stage.load(two))
         await asyncio.sleep(3)
+        short = [await stage.run(entry, 10, seconds=5) for entry in (one, two)]
         first = await stage.run(one, 700)
-        await asyncio.sleep(3)
+        await asyncio.sleep(1)
         second = await stage.run(two, 700)
         with pytest.raises(Unavailable, match="more than there is"):
             await second.done
         await first.done
+        assert all(work.done.done() for work in short)
         assert stage.loaded == ["one"]
         assert now() < TIMEOUT
+
+    play(scenario)
 
 
 def test_a_wish_that_cannot_be_granted_in_time_is_refused() -> None:

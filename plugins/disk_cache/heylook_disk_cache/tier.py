@@ -167,6 +167,7 @@ def _locked(folder: Path) -> IO[bytes]:
     except OSError as error:
         file.close()
         raise PluginError(
-            f"Another server keeps prefixes of this model in {folder}; give each server a folder of its own."
+            f"Another server, or another model with the same files, keeps prefixes in {folder}; "
+            "give each server a folder of its own."
         ) from error
     return file

@@ -44,11 +44,11 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, server: LiveServer) -> Iterator[Page]:
-    """A page of which every request goes to the server, and in which nothing goes wrong."""
+    """A page of which every request is for the server, sent or held back, and in which nothing goes wrong."""
     made = browser.new_page()
     asked: list[str] = []
     wrong: list[str] = []
-    made.on("requestfinished", lambda request: asked.append(request.url))
+    made.on("request", lambda request: asked.append(request.url))
     made.on("pageerror", lambda error: wrong.append(str(error)))
     yield made
     made.close()

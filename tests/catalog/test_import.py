@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-
 from .conftest import Run
 from .tree import HF_LLAMA, LLAMA, grow, projector, put_in_hub_cache, put_in_ollama, write_checkpoint, write_gguf
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -143,7 +143,7 @@ class GgufEngine(Engine):
         self._seat()
         try:
             outs, room = self._look(budget.prefill)
-            parts = self._plan(room)
+            parts = self._plan(room, {out.sid for out in outs})
             return [*outs, *self._compute(parts)] if parts else outs
         finally:
             self._context.clear_interrupt()
@@ -171,13 +171,15 @@ class GgufEngine(Engine):
         seated = sum(other.reserved for other in self._rows.values() if other.slot is not None)
         return seated + row.reserved <= self._context.n_ctx
 
-    def _plan(self, prefill: int) -> list[Part]:
+    def _plan(self, prefill: int, advanced: Set[int] = frozenset()) -> list[Part]:
         """Decode rows, then prompt tokens within the budget, shortest remaining prompt first.
 
         What is left of the budget after a prompt is not spent on a scrap of the next one: prompts of different
-        lengths take a pass over the weights each.
+        lengths take a pass over the weights each. Rows that have `advanced` in this step wait: the core may want the
+        state that they are in.
         """
-        live = [(row, row.slot) for row in self._rows.values() if row.slot is not None and not row.ended]
+        rows = [row for row in self._rows.values() if row.sid not in advanced and not row.ended]
+        live = [(row, row.slot) for row in rows if row.slot is not None]
         parts = [Part(row, slot, [row.last], [row.last], samples=True) for row, slot in live if row.last is not None]
         room = min(prefill, self._context.n_batch - len(parts))
         if parts and self._chunk is not None:

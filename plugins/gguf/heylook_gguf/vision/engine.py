@@ -35,9 +35,7 @@ class VisionEngine(GgufEngine):
     where other rows have tokens to read, every second step is theirs.
     """
 
-    def __init__(
-        self, *given: Any, projector: Projector, turn: AbstractContextManager[None], **settings: Any
-    ) -> None:
+    def __init__(self, *given: Any, projector: Projector, turn: AbstractContextManager[None], **settings: Any) -> None:
         super().__init__(*given, **settings)
         together = min(self._context.n_ubatch, self._context.n_batch)
         self.pictures = Pictures(projector, self._context.vocabulary, together)

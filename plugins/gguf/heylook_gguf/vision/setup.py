@@ -41,7 +41,9 @@ class Eyes:
         try:
             engine.pictures.layout(Picture(SIDE, SIDE, 3, b"", b""))
         except InvalidRequest as error:
-            raise LoadFailed(f"Images cannot be used with this model: {error.message} Or remove mmproj_path.") from error
+            raise LoadFailed(
+                f"Images cannot be used with this model: {error.message} Or remove mmproj_path."
+            ) from error
         return engine.pictures
 
     def close(self) -> None:

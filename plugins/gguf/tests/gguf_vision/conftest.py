@@ -103,7 +103,7 @@ class Projectors:
         writer.add_tensor("v.position_embd.weight", self._matrix((SIDE // PATCH) ** 2, WIDTH))
 
     def _layers(self, writer: Any) -> None:
-        shapes = {name: (WIDTH, WIDTH) for name in ("attn_q", "attn_k", "attn_v", "attn_out")}
+        shapes = dict.fromkeys(("attn_q", "attn_k", "attn_v", "attn_out"), (WIDTH, WIDTH))
         shapes |= {"ffn_up": (INNER, WIDTH), "ffn_down": (WIDTH, INNER)}
         for layer in range(LAYERS):
             for name, shape in shapes.items():
@@ -151,7 +151,9 @@ def picture(colour: tuple[int, int, int], size: tuple[int, int] = (80, 60)) -> P
 
 
 def user(*parts: Shown) -> Message:
-    return Message("user", tuple(TextPart(part) if isinstance(part, str) else ImagePart(picture=part) for part in parts))
+    return Message(
+        "user", tuple(TextPart(part) if isinstance(part, str) else ImagePart(picture=part) for part in parts)
+    )
 
 
 class Seeing:

@@ -117,7 +117,7 @@ def test_a_projector_cut_off_in_its_weights(files: Files, tmp_path: Path) -> Non
     cut, whole = tmp_path / "cut.gguf", Path(files("gemma3")["mmproj_path"]).read_bytes()
     cut.write_bytes(whole[: len(whole) // 2])
     config = settings(model_path=files("gemma3")["model_path"], mmproj_path=str(cut))
-    with pytest.raises(LoadFailed, match="llama.cpp said"):
+    with pytest.raises(LoadFailed, match=r"llama\.cpp said"):
         GgufModel(config)
 
 

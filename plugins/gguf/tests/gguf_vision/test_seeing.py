@@ -58,8 +58,7 @@ def chunks_of(seeing: Seeing, text: str, pictures: list[Picture]) -> Iterator[An
     data = [np.frombuffer(one.data, np.uint8).copy() for one in pictures]
     pointers = [one.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8)) for one in data]
     bitmaps = [
-        mtmd.mtmd_bitmap_init(one.width, one.height, pointer)
-        for one, pointer in zip(pictures, pointers, strict=True)
+        mtmd.mtmd_bitmap_init(one.width, one.height, pointer) for one, pointer in zip(pictures, pointers, strict=True)
     ]
     chunks = mtmd.mtmd_input_chunks_init()
     encoded = text.encode()
@@ -113,8 +112,7 @@ def test_answers_equal_those_of_mtmds_own_helper(seeing: Seeing) -> None:
 
 def test_pictures_and_their_order_matter(seeing: Seeing) -> None:
     answers = [
-        seeing.alone(user(*parts, "what is it"))
-        for parts in ((RED,), (BLUE,), (RED, STRIPES), (STRIPES, RED), ())
+        seeing.alone(user(*parts, "what is it")) for parts in ((RED,), (BLUE,), (RED, STRIPES), (STRIPES, RED), ())
     ]
     assert len({tuple(answer) for answer in answers}) == len(answers)
     assert seeing.alone(user(RED, "what is it")) == answers[0]

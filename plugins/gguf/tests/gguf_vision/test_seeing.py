@@ -102,7 +102,7 @@ def decoded(context: Context, position: int) -> Iterator[int]:
         assert context.decode() == DONE
 
 
-def test_answers_equal_those_of_mtmds_own_helper(seeing: Seeing) -> None:
+def test_answers_equal_those_of_mtmds_own_way(seeing: Seeing) -> None:
     for asked in ALL:
         assert seeing.alone(*asked) == reference(seeing, *asked)
 

@@ -17,6 +17,7 @@ from heylook_api_ollama.errors import JSON, error_line, error_reply
 from heylook_api_ollama.features import features
 from heylook_api_ollama.fitting import Fitting
 from heylook_api_ollama.management import ManagementRoutes
+from heylook_api_ollama.meanings import MEANINGS
 from heylook_api_ollama.models import Described, Shelf, running
 from heylook_api_ollama.names import find
 from heylook_api_ollama.options import options_of
@@ -76,6 +77,7 @@ class OllamaDialect(ManagementRoutes):
     title = "Ollama API"
     error_body = OllamaError
     Config = OllamaConfig
+    meanings = MEANINGS
     prefixes = ("/api",)
     default_port = 11434
     origins = ORIGINS

@@ -55,11 +55,11 @@ def _beside(body: OpenAIGenerationRequest) -> Iterator[tuple[str, Format]]:
 
 def _format(name: str, kind: Kind, given: Any) -> Format:
     if kind == "schema":
-        return Format(kind, schema=given)
-    return _choice(name, given) if kind == "choice" else Format(kind, text=given)
+        return Format(kind, schema=given, param=name)
+    return _choice(name, given) if kind == "choice" else Format(kind, text=given, param=name)
 
 
 def _choice(name: str, choices: list[str]) -> Format:
     if not choices or not all(choices):
         raise InvalidRequest(f"`{name}` must be a list of texts, none of them empty.", param=name)
-    return Format("choice", choices=tuple(choices))
+    return Format("choice", choices=tuple(choices), param=name)

@@ -22,6 +22,7 @@ from heylook_api_openai.embeddings import (
 )
 from heylook_api_openai.errors import OpenAIError, error_frame, error_reply
 from heylook_api_openai.features import features
+from heylook_api_openai.meanings import MEANINGS
 from heylook_api_openai.models import model_of
 from heylook_api_openai.multipart import chat_body, files_of, with_files
 from heylook_api_openai.responses import response_begun, response_request
@@ -63,6 +64,7 @@ class OpenAIDialect(SpeechRoutes):
     title = "OpenAI API"
     error_body = OpenAIError
     stream_end = "[DONE]"
+    meanings = MEANINGS
     prefixes = ("/v1", "/tokenize", "/detokenize")
     default_port = 8080
 

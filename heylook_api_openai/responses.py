@@ -75,8 +75,8 @@ def _format(text: OpenAITextSettings | None) -> Format | None:
     if wanted.type == "json_schema":
         if wanted.schema is None:
             raise MissingField("The required field `text.format.schema` is missing.", param="text.format.schema")
-        return Format("schema", schema=wanted.schema)
-    return Format("json")
+        return Format("schema", schema=wanted.schema, param="text.format")
+    return Format("json", param="text.format")
 
 
 def response_begun(body: OpenAIResponsesRequest, request: ChatRequest, id_: str, created: int) -> OpenAIResponse:

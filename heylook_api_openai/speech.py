@@ -34,6 +34,7 @@ from heylook_api_openai.transcriptions import (
     translation_asked,
     whole_transcript,
 )
+from heylook_core.calls import CALL
 from heylook_core.catalog.facts import ModelFacts
 from heylook_core.dialect import Call, Dialect, Form, Reply, Socket, StreamReply, Upload, operation, socket
 from heylook_core.errors import Busy, Cancelled, HeylookError, MissingField, Unavailable
@@ -91,14 +92,15 @@ class SpeechRoutes(Dialect):
         entries = await asyncio.to_thread(self._speech_entries)
         return Reply(body=OpenAISpeechModelList([self._speech_model(*found) for found in entries]))
 
-    @socket("/v1/stt/stream", summary="Live speech to text", received=LiveMessage, sent=LiveNews)
+    @socket("/v1/stt/stream", summary="Live speech to text", received=LiveMessage, sent=LiveNews, kind="transcription")
     async def live(self, socket: Socket) -> None:
         if self.serving.stopping.is_set():
             raise Unavailable("The server is stopping.", retry_after=5)
         await socket.accept(PROTOCOL if PROTOCOL in socket.offered else None)
         limits = self.serving.settings.audio
         if self._live >= limits.max_sessions:
-            await refuse_live(socket, Busy(f"All {limits.max_sessions} live sessions are taken; try again later."))
+            taken = Busy(f"All {limits.max_sessions} live sessions are taken; try again later.")
+            await self._refuse(socket, taken)
             return
         self._live += 1
         try:
@@ -107,11 +109,17 @@ class SpeechRoutes(Dialect):
         except Cancelled:
             raise
         except HeylookError as error:
-            await refuse_live(socket, error)
+            await self._refuse(socket, error)
         finally:
             self._live -= 1
 
     # ------------------------------------------------------------------ inside
+
+    async def _refuse(self, socket: Socket, error: HeylookError) -> None:
+        call = CALL.get()
+        if call is not None:
+            self.serving.requests.refuse(call, error, socket.call.query.get("model", ""))
+        await refuse_live(socket, error)
 
     async def _live_config(self, query: Mapping[str, str]) -> LiveConfig:
         config = config_of_query(query)

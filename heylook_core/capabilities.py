@@ -45,7 +45,7 @@ def needs(request: ChatRequest) -> Iterator[tuple[Capability, str, str]]:
     if thinking.enabled or (thinking.enabled is None and thinking.effort is not None):
         yield "reasoning", "reasoning_effort", "thinking"
     if request.format is not None:
-        yield "schema", "response_format", "constrained output"
+        yield "schema", request.format.param, "constrained output"
     if request.logprobs or request.top_logprobs:
         yield "logprobs", "logprobs", "log-probabilities"
     if request.echo and request.logprobs:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import msgspec
@@ -165,19 +166,24 @@ class Route(msgspec.Struct, frozen=True):
 
 
 class SocketOperation(msgspec.Struct, frozen=True, kw_only=True):
-    """One WebSocket route. `path` is as in `Operation`; `received` and `sent` are the Structs of its JSON messages."""
+    """One WebSocket route. `path` and `kind` are as in `Operation`; `received` and `sent` are the Structs of its JSON
+    messages.
+    """
 
     path: str
     summary: str
     received: Any = None
     sent: Any = None
+    kind: Kind | None = None
 
 
-def socket(path: str, *, summary: str, received: Any = None, sent: Any = None) -> Callable[[S], S]:
+def socket(
+    path: str, *, summary: str, received: Any = None, sent: Any = None, kind: Kind | None = None
+) -> Callable[[S], S]:
     """Mark a dialect's method as the handler of a WebSocket route: it gets a `Socket`. May be stacked."""
 
     def mark(handler: S) -> S:
-        found = SocketOperation(path=path, summary=summary, received=received, sent=sent)
+        found = SocketOperation(path=path, summary=summary, received=received, sent=sent, kind=kind)
         handler.__dict__.setdefault("sockets", []).append(found)
         return handler
 
@@ -212,6 +218,7 @@ class Dialect(ABC):
 
     `prefixes` are the paths whose errors this dialect words, also for routes that do not exist. `origins` are let in
     besides those of the settings (in the form of `cors_origins`): the pages of programs that embed this API's clients.
+    `meanings` says in the API description what `field` or `Struct.field` of a request is, with a sentence each.
     `title` heads its routes in the API description, `error_body` is the Struct of what `error` answers, `stream_end`
     the `data` of the event that ends a stream, where that is no JSON. `Config` is the Struct of its own settings.
     """
@@ -220,6 +227,7 @@ class Dialect(ABC):
     title: ClassVar[str] = ""
     error_body: ClassVar[type | None] = None
     stream_end: ClassVar[str] = ""
+    meanings: ClassVar[Mapping[str, str]] = MappingProxyType({})
     Config: ClassVar[type[Any] | None] = None
     prefixes: ClassVar[tuple[str, ...]]
     default_port: ClassVar[int] = 8080

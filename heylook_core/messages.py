@@ -103,13 +103,14 @@ class Format(msgspec.Struct, frozen=True):
     """A constraint on the answer. Needs the capability `schema`.
 
     Any JSON object; JSON of `schema`; a text that the regular expression `text` matches as a whole, or the grammar
-    `text` (Lark or GBNF) derives; or one of `choices`.
+    `text` (Lark or GBNF) derives; or one of `choices`. `param` is what the request calls it.
     """
 
     kind: Literal["json", "schema", "regex", "grammar", "choice"]
     schema: dict[str, Any] | None = None
     text: str | None = None
     choices: tuple[str, ...] = ()
+    param: str = "response_format"
 
 
 class Thinking(msgspec.Struct, frozen=True):

@@ -150,7 +150,7 @@ class ScriptedProvider(ScriptedSpeech):
 def _check_format(request: ChatRequest) -> None:
     if request.format is not None and request.format.kind in ("regex", "grammar"):
         message = f"The scripted provider does not support constraints of the kind {request.format.kind!r}."
-        raise Unsupported(message, param="response_format")
+        raise Unsupported(message, param=request.format.param)
 
 
 def answer(request: ChatRequest, said: str) -> Iterator[Reasoning | Text | ToolOpen | ToolArgs]:

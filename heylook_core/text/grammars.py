@@ -43,7 +43,7 @@ class Grammars:
             return self._budgeted(request, plan, prompt)
         library = _library()
         tokenizer = self._codec.guide_tokenizer()
-        param = "tools" if forced else "response_format"
+        param = "tools" if forced or request.format is None else request.format.param
         matcher = self._matcher(library, tokenizer, self._grammar(request, plan, library, forced), param)
         free = self._free(request.thinking, plan, prompt, forced)
         eos = self._eos or (tokenizer.eos_token,)  # type: ignore[attr-defined]
@@ -181,4 +181,4 @@ def _text_grammar(format: Format, matcher: Any) -> str:
         return str(matcher.grammar_from_lark(any_to_lark(format.text or "")))
     except Exception as error:
         message = f"The grammar cannot be read: {error}"
-        raise InvalidRequest(message, param="response_format") from error
+        raise InvalidRequest(message, param=format.param) from error

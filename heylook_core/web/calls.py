@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import falcon.asgi
@@ -19,16 +19,19 @@ class Calls:
     """Comes right after the request's id is known and before every guard, so that what they refuse is seen too.
 
     The error handler leaves the error that was answered in `request.context.error`, the endpoint the name of the model
-    that was asked for in `request.context.model`.
+    that was asked for in `request.context.model`. The handler of an accepted WebSocket tells what it refuses itself.
     """
 
-    def __init__(self, log: RequestLog, dialects: Iterable[Dialect]) -> None:
+    def __init__(self, log: RequestLog, dialects: Sequence[Dialect]) -> None:
         self._log = log
         self._known: dict[tuple[str, str], tuple[Dialect, Operation]] = {
             (route.operation.method, route.operation.path): (dialect, route.operation)
             for dialect in dialects
             for route in dialect.routes()
             if route.operation.kind is not None
+        }
+        self._sockets = {
+            route.operation.path: (dialect, route.operation.kind) for dialect in dialects for route in dialect.sockets()
         }
 
     async def process_request(self, request: Request, response: Response) -> None:
@@ -41,7 +44,9 @@ class Calls:
             CALL.set(CurrentCall(request.context.id, dialect.name, operation.kind, status_of))
 
     async def process_request_ws(self, request: Request, ws: falcon.asgi.WebSocket) -> None:
-        CALL.set(CurrentCall(getattr(request.context, "id", "")))
+        id_ = getattr(request.context, "id", "")
+        known = self._sockets.get(request.path)
+        CALL.set(CurrentCall(id_, known[0].name, known[1], _Status(known[0])) if known else CurrentCall(id_))
 
     async def process_response(self, request: Request, response: Response, resource: Any, ok: bool) -> None:
         call, error = CALL.get(), getattr(request.context, "error", None)

@@ -100,7 +100,7 @@ def _arguments(operation: Operation, query: Mapping[str, str]) -> Any:
     try:
         return msgspec.convert(query, operation.query, strict=False)
     except msgspec.ValidationError as error:
-        raise invalid_value(str(error)) from None
+        raise invalid_value(str(error), "The query") from None
 
 
 def _refuse_encoded(request: falcon.asgi.Request) -> None:

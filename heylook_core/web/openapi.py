@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, get_args
 
 import msgspec
@@ -75,7 +75,7 @@ class _Writer:
         self._dialects = dialects
         self._model = model
         self._locks = locks
-        self._schemas = Schemas(_taken(dialects))
+        self._schemas = Schemas(_taken(dialects), _meanings(dialects))
         self._failures: Json = {}
         self._ids: set[str] = set()
 
@@ -279,6 +279,11 @@ def _taken(dialects: Sequence[Dialect]) -> list[Any]:
             found += [body for body in bodies if body is not None and body not in (bytes, Form)]
         found += [socket.received for _, socket in dialect.socket_handlers() if socket.received is not None]
     return [option for type_ in found for option in _options(type_)]
+
+
+def _meanings(dialects: Sequence[Dialect]) -> list[tuple[Any, Mapping[str, str]]]:
+    """The types of bodies, with what their dialect says of the fields."""
+    return [(type_, dialect.meanings) for dialect in dialects for type_ in _taken([dialect])]
 
 
 def _failures(dialect: Dialect, operation: Operation) -> set[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -41,12 +41,14 @@ class Schemas:
 
     `taken` are the types of request bodies. A Struct of answers only says that its fields are always there; one that
     clients send too says it of those fields that have no default. msgspec has no unions of Structs without tags:
-    `Annotated[Any, Meta(extra={"any_of": (A, B)})]` says that it is one of them.
+    `Annotated[Any, Meta(extra={"any_of": (A, B)})]` says that it is one of them. `meanings` are sentences about fields,
+    for the types that are named with them.
     """
 
-    def __init__(self, taken: Iterable[Any] = ()) -> None:
+    def __init__(self, taken: Iterable[Any] = (), meanings: Iterable[tuple[Any, Mapping[str, str]]] = ()) -> None:
         self.components: dict[str, Schema] = {}
         self._names: dict[Any, str] = {}
+        self._meanings = dict(meanings)
         self._taken = {struct.cls for type_ in taken for struct in _structs(mi.type_info(type_))}
 
     def of(self, type_: Any) -> Schema:
@@ -106,7 +108,11 @@ class Schemas:
 
     def _struct(self, info: mi.StructType) -> Schema:
         always = info.cls not in self._taken and not info.cls.__struct_config__.omit_defaults
-        fields = {field.encode_name: self._field(field, always) for field in info.fields}
+        known = self._meanings.get(info.cls, {})
+        fields = {
+            field.encode_name: self._field(field, always) | _meaning(known, info.cls.__name__, field.encode_name)
+            for field in info.fields
+        }
         required = [field.encode_name for field in info.fields if field.required or (always and not _may_miss(field))]
         if info.tag_field is not None:
             fields = {info.tag_field: _choice((info.tag,)), **fields}
@@ -125,6 +131,11 @@ class Schemas:
         if not always and field.default not in (msgspec.NODEFAULT, None) and "$ref" not in found:
             found = found | {"default": msgspec.to_builtins(field.default)}
         return found
+
+
+def _meaning(known: Mapping[str, str], struct: str, field: str) -> Schema:
+    words = known.get(f"{struct}.{field}") or known.get(field)
+    return {"description": words} if words else {}
 
 
 def _structs(info: mi.Type, seen: set[Any] | None = None) -> Iterator[mi.StructType]:

@@ -47,6 +47,13 @@ def rows(page: str, heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
+@pytest.mark.unit
+def test_every_page_is_named_on_the_first_one():
+    linked = set(re.findall(r"\]\(([\w/.-]+\.md)\)", read("index.md")))
+    pages = {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md") if "generated" not in page.parts}
+    assert pages - linked == {"index.md"}
+
+
 # ------------------------------------------------------------------ commands
 
 

@@ -20,7 +20,7 @@ from heylook_core.settings import ModelEntry, TierSettings
 pytest.importorskip("heylook_demo_model", reason="the demo model is not installed")
 sys.path.insert(0, str(Path(__file__).parent))
 
-from conversations import KINDS, Script, ask, proven, serving
+from conversations import KINDS, RECALL, Script, answered, ask, names, proven, serving
 
 import heylook_demo_model
 
@@ -82,6 +82,28 @@ def test_every_name_that_the_model_learned_to_recall_is_recalled_from_reused_sta
         return cached
 
     assert asyncio.run(whole()) > 500
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_conversations_that_arrive_together_take_over_from_one_of_them_and_answer_as_alone(provider: str) -> None:
+    name, pairs = names()[0], answered()
+    base = [f"My name is {name}.", f"Nice to meet you, {name}.", *(text for pair in pairs[:5] for text in pair)]
+    talks = [[*base, question] for question in (RECALL, pairs[6][0], pairs[7][0], pairs[8][0], RECALL)]
+
+    async def whole() -> tuple[list[tuple[str, int]], list[str]]:
+        async with serving(entry(provider)) as warm, serving(entry(provider), prefix_cache_bytes=0) as cold:
+            for core in (warm, cold):
+                await ask(core, "m", ["What is heylook?"])
+            gone = asyncio.create_task(ask(warm, "m", talks[0], cancel=True))
+            together = await asyncio.gather(*(ask(warm, "m", talk) for talk in talks))
+            await gone
+            return together, [(await ask(cold, "m", talk))[0] for talk in talks]
+
+    together, alone = asyncio.run(whole())
+    assert [answer for answer, _ in together] == alone
+    assert name in alone[0]
+    assert sum(cached > 100 for _, cached in together) >= len(talks) - 1
 
 
 @pytest.mark.integration

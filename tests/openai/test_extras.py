@@ -73,12 +73,15 @@ def test_performance_comes_if_asked_whole_or_streamed(http: httpx.Client):
     [
         ({}, None),
         ({"response_format": {"type": "text"}}, None),
-        ({"guided_regex": "a+"}, Format("regex", text="a+")),
-        ({"grammar": 'root ::= "a"'}, Format("grammar", text='root ::= "a"')),
-        ({"guided_choice": ["a", "b"]}, Format("choice", choices=("a", "b"))),
-        ({"guided_json": {"type": "object"}}, Format("schema", schema={"type": "object"})),
-        ({"structured_outputs": {"regex": "a+"}}, Format("regex", text="a+")),
-        ({"structured_outputs": {"choice": ["a"]}}, Format("choice", choices=("a",))),
+        ({"guided_regex": "a+"}, Format("regex", text="a+", param="guided_regex")),
+        ({"grammar": 'root ::= "a"'}, Format("grammar", text='root ::= "a"', param="grammar")),
+        ({"guided_choice": ["a", "b"]}, Format("choice", choices=("a", "b"), param="guided_choice")),
+        ({"guided_json": {"type": "object"}}, Format("schema", schema={"type": "object"}, param="guided_json")),
+        ({"structured_outputs": {"regex": "a+"}}, Format("regex", text="a+", param="structured_outputs.regex")),
+        (
+            {"structured_outputs": {"choice": ["a"]}},
+            Format("choice", choices=("a",), param="structured_outputs.choice"),
+        ),
     ],
     ids=str,
 )
@@ -93,6 +96,33 @@ def test_constraints_have_several_names(fields: dict[str, Any], format_: Format 
 def test_constraints_that_contradict_are_refused(fields: dict[str, Any]):
     with pytest.raises(InvalidRequest):
         format_of(msgspec.convert({"messages": SAID, **fields}, OpenAIChatRequest))
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("path", "fields", "param"),
+    [
+        ("chat/completions", {"guided_regex": "("}, "guided_regex"),
+        ("chat/completions", {"structured_outputs": {"grammar": "root ::= ("}}, "structured_outputs.grammar"),
+        ("chat/completions", {"response_format": {"type": "json_object", "schema": {"type": "no"}}}, "response_format"),
+        ("completions", {"guided_json": {"type": "no"}}, "guided_json"),
+        (
+            "responses",
+            {"text": {"format": {"type": "json_schema", "name": "n", "schema": {"type": "no"}}}},
+            "text.format",
+        ),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_compiled_is_refused_by_the_name_it_came_with(
+    http: httpx.Client, path: str, fields: dict[str, Any], param: str
+):
+    pytest.importorskip("llguidance")
+    asked = (
+        {"prompt": "hi"} if path == "completions" else {"input": "hi"} if path == "responses" else {"messages": SAID}
+    )
+    answer = http.post(f"/v1/{path}", json={"model": "toy", **asked, **fields})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, param), answer.text
 
 
 def test_reasoning_has_a_budget_if_asked(http: httpx.Client):

@@ -13,13 +13,18 @@ from typing import Any
 import falcon.inspect
 import httpx
 import jsonschema_rs
+import msgspec
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from heylook_api_ollama.dialect import OllamaDialect
+from heylook_api_openai.dialect import OpenAIDialect
+from heylook_core.dialect import Form
 from heylook_core.testkit.recorder import Described
 from heylook_core.testkit.server import LiveServer, live_server, toy_settings
 from heylook_core.web.app import with_pages
 from heylook_core.web.openapi import described_path
+from heylook_core.web.schemas import Schemas
 
 pytestmark = pytest.mark.integration
 
@@ -155,7 +160,8 @@ def test_errors_have_the_shape_of_their_api(document: Json, path: str, shape: Js
 def test_every_field_of_a_request_is_described(document: Json):
     fields = document["components"]["schemas"]["OpenAIChatRequest"]["properties"]
     assert {"messages", "temperature", "tools", "response_format", "processing_mode", "keep_alive"} <= fields.keys()
-    assert fields["temperature"] == {"type": ["number", "null"], "minimum": 0, "maximum": 2}
+    meaning = {"description": OpenAIDialect.meanings["temperature"]}
+    assert fields["temperature"] == {"type": ["number", "null"], "minimum": 0, "maximum": 2} | meaning
     assert fields["messages"]["minItems"] == 1
 
 
@@ -237,3 +243,20 @@ def test_an_answer_that_does_not_fit_is_found(document: Json):
     assert list(described.faults("POST", chat, 200, "text/event-stream", b'data: {"id": 3}\n\ndata: [DONE]\n\n'))
     assert list(described.faults("GET", "/v1/secret", 200, "application/json", b"{}"))
     assert list(described.faults("GET", "/v1/models/a/b", 404, "application/json", b'{"error": "x"}'))
+
+
+def test_every_field_of_the_requests_of_both_apis_is_explained_and_nothing_else():
+    for dialect in (OpenAIDialect, OllamaDialect):
+        taken = {
+            body
+            for _, operation in dialect.handlers()
+            for body in (operation.body, operation.fields)
+            if isinstance(body, type) and issubclass(body, msgspec.Struct) and body is not Form
+        }
+        schemas = Schemas(taken, [(body, dialect.meanings) for body in taken])
+        fields = {
+            (body.__name__, name): one for body in taken for name, one in schemas.inline(body)["properties"].items()
+        }
+        assert [key for key, one in fields.items() if not one.get("description")] == []
+        known = {name for _, name in fields} | {".".join(key) for key in fields}
+        assert set(dialect.meanings) - known == set()

@@ -134,7 +134,8 @@ def test_a_load_says_how_long_the_model_stays() -> None:
         for path in ("load?keep_alive=soon", "unload?keep_alive=1h", "load?stay=1h"):
             status, answer = call(f"{route}/{path}")
             assert (status, answer["error"]["kind"]) == (400, "invalid"), path
-            assert path.partition("?")[2].partition("=")[0] in answer["error"]["message"]
+            assert f"`{path.partition('?')[2].partition('=')[0]}`" in answer["error"]["message"]
+            assert "body" not in answer["error"]["message"]
 
 
 ROUTES = [

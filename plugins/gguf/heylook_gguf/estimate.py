@@ -24,13 +24,21 @@ def estimate(config: GgufConfig) -> Estimate | None:
     weights = sum(path.stat().st_size for path in _files(config))
     if header.values.get(f"{header.architecture}.attention.causal") is False:
         return Estimate(weights=weights)
-    rows = layers * (_number(header.values, header.architecture, "attention.head_count_kv") or heads or 1)
+    rows = _cached_heads(header.values, header.architecture, layers, heads)
     head = width // (heads or 1)
     keys = _number(header.values, header.architecture, "attention.key_length") or head
     values = _number(header.values, header.architecture, "attention.value_length") or head
     token = rows * (keys * CACHE_TYPES[config.type_k][1] + values * CACHE_TYPES[config.type_v][1])
     trained = _number(header.values, header.architecture, "context_length")
     return Estimate(weights=weights, kv=round(_cells(config, trained) * token))
+
+
+def _cached_heads(values: dict[str, Any], architecture: str, layers: int, heads: int) -> int:
+    """Heads of all layers that have keys and values; a list where layers differ, with 0 for recurrent ones."""
+    found = values.get(f"{architecture}.attention.head_count_kv")
+    if isinstance(found, list):
+        return sum(item for item in found if isinstance(item, int))
+    return layers * (found if isinstance(found, int) else heads or 1)
 
 
 def _cells(config: GgufConfig, trained: int) -> int:

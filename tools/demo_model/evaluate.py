@@ -1,0 +1,161 @@
+"""Asks a model every question of a set, greedily, on MLX and on llama.cpp, and tells what was right and what differs.
+
+    python -m tools.demo_model.evaluate MODEL_FOLDER
+    python -m tools.demo_model.evaluate MODEL_FOLDER --set held_out --engines gguf
+
+MODEL_FOLDER is what `export` wrote. The set is the validation set, unless the held-out one is named: that is for the
+model card, once, and for nothing that is decided by it. Prompts are rendered by heylook's own template code.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from heylook_core.messages import Message, TextPart, Tool, ToolCall
+from heylook_core.text.template import ChatTemplate
+from tools.demo_model.cases import HELD_OUT_FILE, VALIDATION_FILE, Case, read
+from tools.demo_model.conversation import TEMPLATE
+from tools.demo_model.export import NAME
+from tools.demo_model.shape import SHAPE
+from tools.demo_model.tokenizer import END_OF_TEXT, END_OF_TURN
+
+MOST_TOKENS = 160
+ENDS = (END_OF_TURN, END_OF_TEXT)
+SETS = {"validation": VALIDATION_FILE, "held_out": HELD_OUT_FILE}
+
+
+class Engine(Protocol):
+    """A loaded model that is asked one prompt after another."""
+
+    def tokens(self, prompt: str) -> list[int]: ...
+
+    def answer(self, prompt: str) -> str: ...
+
+
+def prompt_of(case: Case, template: str = TEMPLATE) -> str:
+    """What the model reads, as the server renders it."""
+    tools = tuple(
+        Tool(tool["function"]["name"], tool["function"].get("description"), tool["function"]["parameters"])
+        for tool in case.tools
+    )
+    messages = tuple(map(_message, case.messages))
+    return ChatTemplate(template, {}).render(messages, tools, variables={"enable_thinking": case.thinking})
+
+
+def _message(data: dict[str, Any]) -> Message:
+    calls = tuple(
+        ToolCall(call["id"], call["function"]["name"], call["function"]["arguments"])
+        for call in data.get("tool_calls", ())
+    )
+    text = (TextPart(data["content"]),) if data["content"] else ()
+    return Message(data["role"], text, tool_calls=calls, tool_call_id=data.get("tool_call_id"))
+
+
+class LlamaCpp:
+    """A GGUF file on the processor."""
+
+    def __init__(self, path: Path, threads: int) -> None:
+        import llama_cpp
+
+        self._model = llama_cpp.Llama(
+            str(path), n_ctx=SHAPE.context, n_threads=threads, n_threads_batch=threads, n_gpu_layers=0, verbose=False
+        )
+
+    def tokens(self, prompt: str) -> list[int]:
+        return list(self._model.tokenize(prompt.encode(), add_bos=False, special=True))
+
+    def answer(self, prompt: str) -> str:
+        written = until_end(self._model.generate(self.tokens(prompt), temp=0.0, repeat_penalty=1.0))
+        return bytes(self._model.detokenize(written, special=True)).decode(errors="replace")
+
+
+class Mlx:
+    """A folder, in float32 as heylook computes on a processor."""
+
+    def __init__(self, folder: Path) -> None:
+        import mlx.core as mx
+        from mlx_lm import load
+        from tokenizers import Tokenizer
+
+        self._model = load(str(folder))[0]
+        self._model.set_dtype(mx.float32)
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+
+    def tokens(self, prompt: str) -> list[int]:
+        return list(self._tokenizer.encode(prompt, add_special_tokens=False).ids)
+
+    def answer(self, prompt: str) -> str:
+        import mlx.core as mx
+        from mlx_lm.generate import generate_step
+
+        steps = generate_step(mx.array(self.tokens(prompt)), self._model, max_tokens=MOST_TOKENS)
+        written = until_end(int(token) for token, _ in steps)
+        return str(self._tokenizer.decode(written, skip_special_tokens=False))
+
+
+def until_end(tokens: Iterable[int]) -> list[int]:
+    found: list[int] = []
+    for token in tokens:
+        if token in ENDS or len(found) >= MOST_TOKENS:
+            break
+        found.append(token)
+    return found
+
+
+def engines(folder: Path, names: Sequence[str], threads: int) -> Iterator[tuple[str, Engine]]:
+    """In order: `gguf` (float16), `q8_0` and `mlx`, each loaded when its turn comes."""
+    for name in names:
+        if name == "mlx":
+            yield name, Mlx(folder / "mlx")
+        else:
+            yield name, LlamaCpp(folder / f"{NAME}-{'f16' if name == 'gguf' else name}.gguf", threads)
+
+
+def scores(cases: Sequence[Case], answers: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Right ones and all, by skill."""
+    asked = Counter(case.skill for case in cases)
+    right = Counter(case.skill for case, answer in zip(cases, answers, strict=True) if case.answer == answer)
+    return {skill: (right[skill], count) for skill, count in asked.items()}
+
+
+def wrong(cases: Sequence[Case], answers: Sequence[str]) -> Iterator[str]:
+    for case, answer in zip(cases, answers, strict=True):
+        if case.answer != answer:
+            asked = case.messages[-1]["content"][:80]
+            yield f"{case.skill}: {asked!r} wants {case.answer[:100]!r}, got {answer[:100]!r}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--set", choices=list(SETS), default="validation")
+    parser.add_argument("--engines", nargs="+", choices=["gguf", "q8_0", "mlx"], default=["gguf", "q8_0", "mlx"])
+    parser.add_argument("--every", type=int, default=1, help="only every so many cases")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--wrong", action="store_true", help="show wrong answers")
+    given = parser.parse_args()
+    cases = read(SETS[given.set])[:: given.every]
+    prompts = [prompt_of(case) for case in cases]
+    answers: dict[str, list[str]] = {}
+    tokens: dict[str, list[list[int]]] = {}
+    for name, engine in engines(given.model, given.engines, given.threads):
+        tokens[name] = [engine.tokens(prompt) for prompt in prompts]
+        answers[name] = [engine.answer(prompt) for prompt in prompts]
+        print(f"{name}:")
+        for skill, (right, count) in scores(cases, answers[name]).items():
+            print(f"  {skill}: {right} of {count}, {right / count:.1%}")
+        if given.wrong:
+            print("\n".join(wrong(cases, answers[name])))
+    first, *others = answers
+    for other in others:
+        texts = sum(one == two for one, two in zip(answers[first], answers[other], strict=True))
+        ids = sum(one == two for one, two in zip(tokens[first], tokens[other], strict=True))
+        print(f"{first} and {other}: {texts} of {len(cases)} texts are the same, {ids} prompts in the same tokens")
+
+
+if __name__ == "__main__":
+    main()

@@ -5,11 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import msgspec
 import pytest
 import yaml
-
-from heylook_gguf.config import GgufConfig
 
 from .conftest import Run
 from .tree import HF_LLAMA, LLAMA, grow, projector, put_in_hub_cache, put_in_ollama, write_checkpoint, write_gguf
@@ -113,36 +110,17 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-def sees() -> bool:
-    """Whether this version of the provider takes projectors."""
-    try:
-        msgspec.convert({"model_path": "a", "mmproj_path": "b"}, GgufConfig)
-    except msgspec.ValidationError:
-        return False
-    return True
-
-
-def blind(text: str) -> str:
-    """What is expected where the provider takes none."""
-    lines = [line.replace(", vision]", "]") for line in text.splitlines(keepends=True) if "mmproj_path" not in line]
-    return "".join(lines)
-
-
 def test_a_folder_gives_exactly_these_entries(run: Run, root: Path) -> None:
     code, out, _ = run("import", "--folder", str(root))
     assert (code, out.partition(" written")[0]) == (0, "9 models")
     written = Path("models_imported.yaml").read_text().replace(str(root), "ROOT")
-    assert written == HEADER + (EXPECTED if sees() else blind(EXPECTED))
+    assert written == HEADER + EXPECTED
 
 
 def test_everything_else_is_skipped_with_a_reason(run: Run, root: Path) -> None:
     err = run("import", "--folder", str(root))[2].replace(str(root), "ROOT")
     lines = sorted(line.removeprefix("skipped: ") for line in err.splitlines() if line.startswith("skipped: "))
-    expected = SKIPPED.splitlines()
-    if not sees():
-        alone = "It is a projector and serves with its model, which was not found beside it."
-        expected = sorted([*expected, *(f"ROOT/eyes/mmproj-{kind}.gguf: {alone}" for kind in ("F16", "F32"))])
-    assert lines == expected
+    assert lines == SKIPPED.splitlines()
 
 
 @pytest.mark.parametrize("arguments", [("--log-level", "debug", "import"), ("import", "--log-level", "debug")])
@@ -289,7 +267,6 @@ def _digest(data: bytes) -> str:
     return sha256(data).hexdigest()
 
 
-@pytest.mark.skipif(not sees(), reason="this version of the GGUF provider takes no projectors")
 def test_a_projector_in_ollamas_store_goes_with_its_model(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -96,6 +96,8 @@ def outcome_in_config(provider: str, key: str, value: Any) -> str:
     config = {"model_path": "/m", key: value}
     if key == "max_kv_size":
         config["cache_type"] = "rotating"
+    if (provider, key) == ("gguf", "vision"):
+        config["mmproj_path"] = "/mmproj.gguf"
     try:
         found = check_entry(ModelEntry(id="m", provider=provider, config=config), Plugins())
     except ConfigError as error:

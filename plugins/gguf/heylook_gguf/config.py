@@ -13,10 +13,7 @@ from heylook_core.provider import TokenConfig
 CacheType = Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0"]
 
 _QUANTISED = ("q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
-_NO_VISION = (
-    "mmproj_path is set, but this provider reads text only so far: remove mmproj_path (and vision), "
-    "or serve the model with the mlx provider."
-)
+_NO_PROJECTOR = "vision is true, but a GGUF model sees with a file of its own: set mmproj_path to its projector"
 _NO_CACHE_SIZE = (
     "{} has no effect for GGUF models: kept prefixes are bounded by prefix_cache_bytes, for all providers alike."
 )
@@ -35,7 +32,8 @@ class GgufConfig(TokenConfig, frozen=True, kw_only=True, forbid_unknown_fields=T
     `n_ctx` is the longest sequence in tokens (4096, or what the model was trained for if that is less). Each of
     `slots` sequences (default: max_concurrency) has that much KV cache of its own; with `kv_unified` they share one
     cache of `n_ctx` tokens. `n_gpu_layers` below 0 means all. `n_threads` None means the physical cores. `chunk`
-    bounds the prompt tokens of a step while others decode.
+    bounds the prompt tokens of a step while others decode. `mmproj_path` names the projector of a model that sees;
+    with `vision` false it is not loaded.
     """
 
     model_path: str
@@ -60,7 +58,7 @@ class GgufConfig(TokenConfig, frozen=True, kw_only=True, forbid_unknown_fields=T
     cache: bool | None = None
     cache_size: int | None = None
     mmproj_path: str | None = None
-    vision: bool = False
+    vision: bool | None = None
 
     def __post_init__(self) -> None:
         self._check_sizes()
@@ -70,8 +68,8 @@ class GgufConfig(TokenConfig, frozen=True, kw_only=True, forbid_unknown_fields=T
             )
         if self.repeat_penalty is not None and self.repetition_penalty is not None:
             raise ValueError("repeat_penalty and repetition_penalty are the same setting: keep one of them")
-        if self.mmproj_path is not None or self.vision:
-            raise ValueError(_NO_VISION)
+        if self.vision and self.mmproj_path is None:
+            raise ValueError(_NO_PROJECTOR)
 
     def _check_sizes(self) -> None:
         for name in ("n_ctx", "n_batch", "n_ubatch", "n_threads", "slots", "chunk", "max_concurrency"):
@@ -87,6 +85,13 @@ class GgufConfig(TokenConfig, frozen=True, kw_only=True, forbid_unknown_fields=T
     @property
     def path(self) -> Path:
         return Path(self.model_path).expanduser()
+
+    @property
+    def projector(self) -> Path | None:
+        """The projector to load; None for a model that is to read text only."""
+        if self.mmproj_path is None or self.vision is False:
+            return None
+        return Path(self.mmproj_path).expanduser()
 
     @property
     def n_slots(self) -> int:

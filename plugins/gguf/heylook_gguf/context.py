@@ -5,13 +5,16 @@ from __future__ import annotations
 import ctypes
 import threading
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from heylook_core.errors import LoadFailed
 from heylook_gguf.batch import Batch
 from heylook_gguf.library import Library, libc
+
+if TYPE_CHECKING:
+    from heylook_gguf.vision.batch import EmbeddingBatch
 
 DONE, FULL, ABORTED = 0, 1, 2
 
@@ -55,6 +58,15 @@ class Context:
         with self._computing, self._turn:
             return int(self._c.llama_decode(self._context, self.batch.c))
 
+    def decode_embeddings(self, batch: EmbeddingBatch, *, causal: bool) -> int:
+        """As `decode`, of embeddings; without `causal` they see each other, and must fit into `n_ubatch`."""
+        with self._computing, self._turn:
+            self._c.llama_set_causal_attn(self._context, causal)
+            try:
+                return int(self._c.llama_decode(self._context, batch.c))
+            finally:
+                self._c.llama_set_causal_attn(self._context, True)
+
     def logits(self, index: int) -> np.ndarray[Any, Any]:
         """The float32 row of the batch's token `index`, writable, valid until the next `decode`."""
         return np.ctypeslib.as_array(self._c.llama_get_logits_ith(self._context, index), shape=(self.vocabulary,))
@@ -87,7 +99,7 @@ class Context:
     # ------------------------------------------------------------------ memory of sequences
 
     def truncate(self, sequence: int, length: int) -> bool:
-        """Keep the first `length` tokens of a sequence; False where the architecture cannot."""
+        """Keep what is before the position `length` of a sequence; False where the architecture cannot."""
         return bool(self._c.llama_memory_seq_rm(self._memory, sequence, length, -1))
 
     def length(self, sequence: int) -> int:

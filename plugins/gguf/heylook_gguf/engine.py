@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from heylook_gguf.rows import Part, Row
 from heylook_gguf.sampling import Candidates, NoToken, Sampler, logprobs
 from heylook_gguf.slots import Slots
 from heylook_gguf.snapshot import GgufSnapshot, Host
+from heylook_gguf.stretch import NO_TOKEN, Stretch
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class GgufEngine(Engine):
         chunk: int | None,
     ) -> None:
         self.rows = slots
+        self._library = library
         self._make_context = make_context
         self._length = length
         self._trims = trims
@@ -74,13 +76,17 @@ class GgufEngine(Engine):
         size = len(task.tokens)
         if not 0 < size <= self._length:
             raise InvalidRequest(f"The prompt has {size} tokens, but this engine takes 1 to {self._length}.")
-        if min(task.tokens) < 0 or max(task.tokens) >= self._context.vocabulary:
+        stretches, ids = self._stretches(task), task.own_ids()
+        text = [token for token in ids if token != NO_TOKEN]
+        seen = sum(one.tokens for one in stretches)
+        if size - len(text) != seen or not all(0 <= token < self._context.vocabulary for token in text):
             raise InvalidRequest(f"A token id of the prompt is not in the vocabulary of {self._context.vocabulary}.")
         if len(self._rows) >= self.rows:
             raise EngineFailed(f"The engine runs {self.rows} sequences already and was given another one.")
-        sampler = Sampler(self._candidates, task.sampling, task.tokens)
+        sampler = Sampler(self._candidates, task.sampling, text)
         self._inserted += 1
-        self._rows[task.sid] = Row(task, sampler, min(task.limit, self._length - size + 1), self._inserted)
+        limit = min(task.limit, self._length - size + 1)
+        self._rows[task.sid] = Row(task, sampler, limit, self._inserted, ids, stretches)
 
     def snapshot(self, sid: int) -> GgufSnapshot | None:
         row = self._rows.get(sid)
@@ -135,13 +141,20 @@ class GgufEngine(Engine):
         if self._context.clear_interrupt():
             return []
         self._seat()
-        parts = self._plan(budget.prefill)
-        if not parts:
-            return []
         try:
-            return self._compute(parts)
+            outs, room = self._look(budget.prefill)
+            parts = self._plan(room, {out.sid for out in outs})
+            return [*outs, *self._compute(parts)] if parts else outs
         finally:
             self._context.clear_interrupt()
+
+    def _stretches(self, task: SequenceTask) -> tuple[Stretch, ...]:
+        """Where the prompt has pictures; a model for text takes none, and their ids are in no vocabulary."""
+        return ()
+
+    def _look(self, room: int) -> tuple[list[Out], int]:
+        """Work on pictures, for models that see: what it tells, and the room that is left for prompt tokens."""
+        return [], room
 
     def _seat(self) -> None:
         """Give waiting rows their slots; first those whose prefix lies in one, before another row takes it."""
@@ -151,31 +164,34 @@ class GgufEngine(Engine):
                 break
             prefix = row.task.prefix
             known = prefix if isinstance(prefix, GgufSnapshot) and prefix.slots is self._slots else None
-            row.slot = self._slots.claim(known, row.task.cut)
+            row.slot = self._slots.claim(known, row.task.cut, row.stretches)
             row.task.prefix = None
 
     def _has_room(self, row: Row) -> bool:
         seated = sum(other.reserved for other in self._rows.values() if other.slot is not None)
         return seated + row.reserved <= self._context.n_ctx
 
-    def _plan(self, prefill: int) -> list[Part]:
+    def _plan(self, prefill: int, advanced: Set[int] = frozenset()) -> list[Part]:
         """Decode rows, then prompt tokens within the budget, shortest remaining prompt first.
 
         What is left of the budget after a prompt is not spent on a scrap of the next one: prompts of different
-        lengths take a pass over the weights each.
+        lengths take a pass over the weights each. Rows that have `advanced` in this step wait: the core may want the
+        state that they are in.
         """
-        live = [(row, row.slot) for row in self._rows.values() if row.slot is not None and not row.ended]
-        parts = [Part(row, slot, [row.last], samples=True) for row, slot in live if row.last is not None]
+        rows = [row for row in self._rows.values() if row.sid not in advanced and not row.ended]
+        live = [(row, row.slot) for row in rows if row.slot is not None]
+        parts = [Part(row, slot, [row.last], [row.last], samples=True) for row, slot in live if row.last is not None]
         room = min(prefill, self._context.n_batch - len(parts))
         if parts and self._chunk is not None:
             room = min(room, self._chunk)
-        reading = [(row, slot) for row, slot in live if row.last is None]
+        reading = [(row, slot) for row, slot in live if row.last is None and row.stretch is None]
         decoding = len(parts)
         for row, slot in sorted(reading, key=lambda pair: (pair[0].remaining, pair[0].order)):
             if room <= 0 or (len(parts) > decoding and room < min(_SCRAP, row.remaining)):
                 break
-            tokens = row.next_chunk(room)
-            parts.append(Part(row, slot, tokens, samples=len(tokens) == row.remaining))
+            chunk = row.next_chunk(room)
+            tokens = row.task.tokens[chunk]
+            parts.append(Part(row, slot, tokens, row.ids[chunk], samples=len(tokens) == row.remaining))
             room -= len(tokens)
         return parts
 
@@ -189,18 +205,20 @@ class GgufEngine(Engine):
             return []
         if len(parts) > 1:
             return self._one_by_one(parts, code)
-        return [self._break(parts[0].row, _reason(code))]
+        return [self._break(parts[0].row, reason(code))]
 
     def _decode(self, parts: list[Part]) -> int:
-        needed = sum(len(part.tokens) for part in parts)
-        if self._shared:
-            while self._slots.held() + needed > self._context.n_ctx and self._slots.give_up_oldest():
-                pass
+        self._make_room(sum(len(part.tokens) for part in parts))
         self._fill_batch(parts)
         code = self._context.decode()
         while code == FULL and self._slots.give_up_oldest():
             code = self._context.decode()
         return code
+
+    def _make_room(self, needed: int) -> None:
+        if self._shared:
+            while self._slots.held() + needed > self._context.n_ctx and self._slots.give_up_oldest():
+                pass
 
     def _fill_batch(self, parts: list[Part]) -> None:
         """In the order of the slots: llama.cpp computes only neighbours with rising numbers in one go."""
@@ -208,11 +226,12 @@ class GgufEngine(Engine):
         batch.clear()
         for part in sorted(parts, key=lambda part: part.slot.number):
             slot = part.slot
-            part.index = batch.add(part.tokens, len(slot.tokens), slot.number, output=part.samples)
+            part.index = batch.add(part.ids, slot.position(len(slot.tokens)), slot.number, output=part.samples)
 
     def _roll_back(self, parts: list[Part]) -> bool:
         """Remove what an unfinished computation left; False where the architecture cannot."""
-        gone = [self._context.truncate(part.slot.number, len(part.slot.tokens)) for part in parts]
+        slots = [part.slot for part in parts]
+        gone = [self._context.truncate(slot.number, slot.position(len(slot.tokens))) for slot in slots]
         return all(gone)
 
     def _one_by_one(self, parts: list[Part], code: int) -> list[Out]:
@@ -261,7 +280,7 @@ class GgufEngine(Engine):
         return Broken(row.sid, error)
 
 
-def _reason(code: int) -> str:
+def reason(code: int) -> str:
     if code == FULL:
         return "the KV cache is full: lower max_tokens, or raise n_ctx"
     if code == _REFUSED:

@@ -55,8 +55,8 @@ def _files(config: GgufConfig) -> list[Path]:
     if part is not None:
         stem = path.name[: -len("-00001-of-00001.gguf")]
         parts = [path.with_name(f"{stem}-{number:05}-of-{part[1]:05}.gguf") for number in range(1, part[1] + 1)]
-    beside = [config.mmproj_path, *(lora.path for lora in config.lora)]
-    return [*parts, *(Path(name).expanduser() for name in beside if name is not None)]
+    projector = [config.projector] if config.projector is not None else []
+    return [*parts, *projector, *(Path(lora.path).expanduser() for lora in config.lora)]
 
 
 def _number(values: dict[str, Any], architecture: str, key: str) -> int:

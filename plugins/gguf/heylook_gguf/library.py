@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from heylook_core.errors import PluginError
@@ -41,6 +42,10 @@ class Library:
 
     def forget_errors(self) -> None:
         self._errors.clear()
+
+    def listen_to(self, set_callback: Callable[[Any, None], None]) -> None:
+        """Have another library of llama.cpp write its log where this one does."""
+        set_callback(self._callback, None)
 
     def last_error(self) -> str:
         """What llama.cpp said last about what went wrong, without the name of its function; "" if nothing."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -22,6 +23,8 @@ from heylook_gguf.library import library
 from heylook_gguf.scoring import ScoringContext
 from heylook_gguf.sizes import cache_cells, check_memory, context_length
 from heylook_gguf.template import chat_template
+from heylook_gguf.vision.engine import VisionEngine
+from heylook_gguf.vision.setup import Eyes
 from heylook_gguf.weights import CACHE_TYPES, Weights
 
 log = logging.getLogger(__name__)
@@ -43,6 +46,7 @@ class GgufModel(Model):
         self._config = config
         self._weights = Weights(self._library, config)
         self._engine: GgufEngine | None = None
+        self._eyes: Eyes | None = None
         self._embedding: EmbeddingContext | None = None
         self._scoring: ScoringContext | None = None
         self._turn = self._make_turn()
@@ -50,8 +54,12 @@ class GgufModel(Model):
             self.codec = GgufCodec(self._library, self._weights.vocabulary, space_prefix=self._space_prefix())
             self._template = chat_template(config, self._weights)
             self._length = context_length(config, self._weights)
+            if config.projector is not None:
+                self._eyes = Eyes(config.projector, self._weights, self._context_params(), config)
             if self._weights.is_causal:
                 self._engine = self._make_engine()
+            if self._eyes is not None and isinstance(self._engine, VisionEngine):
+                self.vision = self._eyes.open(self._engine)
             self.info = self._make_info()
         except BaseException:
             self.close()
@@ -71,9 +79,10 @@ class GgufModel(Model):
         return Scoring(self.codec, tokens, top, self._scoring.compute)
 
     def scratch_bytes(self) -> int:
-        """The KV caches of the contexts for embeddings and scores, which keep llama.cpp's default type."""
+        """Kept embeddings of pictures, and the KV of the contexts for embeddings and scores (llama.cpp's own type)."""
+        seen = self._engine.pictures_bytes() if isinstance(self._engine, VisionEngine) else 0
         contexts = [made.context for made in (self._embedding, self._scoring) if made is not None]
-        return sum(context.n_ctx for context in contexts) * self._weights.token_bytes("f16", "f16")
+        return seen + sum(context.n_ctx for context in contexts) * self._weights.token_bytes("f16", "f16")
 
     def close(self) -> None:
         for context in (self._embedding, self._scoring):
@@ -81,6 +90,8 @@ class GgufModel(Model):
                 context.close()
         if self._engine is not None:
             self._engine.close()
+        if self._eyes is not None:
+            self._eyes.close()
         self._weights.close()
         if isinstance(self._turn, ComputeTurn):
             self._turn.close()
@@ -127,7 +138,10 @@ class GgufModel(Model):
                 made.use_adapters(self._weights.adapters)
             return made
 
-        return GgufEngine(
+        kind: Callable[..., GgufEngine] = GgufEngine
+        if self._eyes is not None:
+            kind = functools.partial(VisionEngine, projector=self._eyes.projector, turn=self._turn)
+        return kind(
             self._library,
             context,
             slots=config.n_slots,
@@ -163,7 +177,7 @@ class GgufModel(Model):
             max_tokens=DEFAULT_MAX_TOKENS if config.max_tokens is None else config.max_tokens,
             stop=config.stop,
             fingerprint=self._fingerprint(),
-            weights_bytes=weights.nbytes,
+            weights_bytes=weights.nbytes + (self._eyes.nbytes if self._eyes is not None else 0),
             trims=weights.trims,
             rows=config.n_slots,
             details=self._details(),
@@ -178,6 +192,7 @@ class GgufModel(Model):
                 found.append("chat")
                 found += ["tools"] if "tools" in self._template else []
                 found += ["reasoning"] if any(word in self._template for word in _THINKS) else []
+            found += ["vision"] if self._eyes is not None else []
             if "fill_in_middle" in self._details():
                 found.append("fill_in_middle")
         if self._config.embedding:
@@ -203,6 +218,8 @@ class GgufModel(Model):
             "file_type": int(self._weights.metadata("general.file_type") or -1),
             "embedding_length": self._weights.width,
         }
+        if self._eyes is not None:
+            details["projector"] = self._eyes.projector.path.name
         middle = [int(get(vocabulary)) for get in (c.llama_vocab_fim_pre, c.llama_vocab_fim_suf, c.llama_vocab_fim_mid)]
         if min(middle) >= 0:
             details["fill_in_middle"] = middle
@@ -210,5 +227,12 @@ class GgufModel(Model):
 
     def _fingerprint(self) -> str:
         config = self._config
-        shape = (config.type_k, config.type_v, config.flash_attn, config.lora, self._library.version)
+        shape: tuple[object, ...] = (
+            config.type_k,
+            config.type_v,
+            config.flash_attn,
+            config.lora,
+            self._library.version,
+        )
+        shape += (self._eyes.fingerprint,) if self._eyes is not None else ()
         return hashlib.sha256(f"{self._weights.fingerprint()} {shape}".encode()).hexdigest()[:32]

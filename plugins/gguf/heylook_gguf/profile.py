@@ -62,7 +62,7 @@ def expected(config: GgufConfig, facts: ModelFacts) -> tuple[Capability, ...]:
             found.append("fill_in_middle")
     if config.embedding:
         found.append("embed")
-    return (*found, "vision") if config.mmproj_path is not None else tuple(found)
+    return (*found, "vision") if config.projector is not None else tuple(found)
 
 
 def _of_template(config: GgufConfig, facts: ModelFacts) -> list[Capability]:

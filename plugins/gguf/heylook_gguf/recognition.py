@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import msgspec
-
 from heylook_core.catalog.gguf import GgufHeader, NotGguf, is_gguf, read_header, shard, tensor_shapes
 from heylook_core.catalog.recognition import Recognised, Unservable
 from heylook_core.settings import ModelEntry
-from heylook_gguf.config import GgufConfig
 from heylook_gguf.sizes import DEFAULT_CONTEXT
+from heylook_gguf.vision.soundness import fits, sees
 
 # Heads that propose tokens for another model: llama.cpp loads them beside it.
 DRAFT_HEADS = ("dflash", "eagle", "eagle2", "eagle3", "medusa")
@@ -39,6 +37,8 @@ def _of_header(path: Path, header: GgufHeader, companions: Sequence[Path]) -> Re
     part = shard(path)
     if part is not None and part[0] != 1:
         return None if _sibling(path, 1).is_file() else Unservable(f"{_sibling(path, 1).name} is missing.")
+    if header.is_projector and _has_model(path, header):
+        return None
     if fault := _fault(path, header) or _missing_part(path):
         return fault
     files = (path, *(_sibling(path, number) for number in range(2, (part[1] if part else 1) + 1)))
@@ -60,7 +60,7 @@ def _missing_part(path: Path) -> Unservable | None:
 def _fault(path: Path, header: GgufHeader) -> Unservable | None:
     """Why this is no model of its own."""
     if header.is_projector:
-        what = "" if _sees(header) else " for sound, which this backend does not read"
+        what = "" if sees(header) else " for sound, which this backend does not read"
         return Unservable(f"It is a projector{what} and serves with its model, which was not found beside it.")
     if header.kind == "adapter":
         return Unservable("It is a LoRA adapter: name it in `lora` of its model's config.")
@@ -96,16 +96,13 @@ def _model(path: Path, header: GgufHeader, files: tuple[Path, ...], companions: 
         tags.append("embedding")
     if adapters := [str(file) for file in companions if _kind(file) == "adapter"]:
         config["lora"] = [{"path": adapter} for adapter in adapters]
-    notes: tuple[str, ...] = ()
     projector = _projector(path, header, companions) if generates else None
-    if projector is not None and _accepted({**config, "mmproj_path": str(projector)}):
+    if projector is not None:
         config["mmproj_path"] = str(projector)
         files = (*files, projector)
         tags.append("vision")
-    elif projector is not None:
-        notes = (f"{projector.name} is left out: this version of heylook-gguf reads text only.",)
     entry = ModelEntry(id=_name(path), provider="gguf", config=config, tags=tuple(tags))
-    return Recognised(entry=entry, files=files, context=context, generates=generates, notes=notes)
+    return Recognised(entry=entry, files=files, context=context, generates=generates)
 
 
 def _name(path: Path) -> str:
@@ -116,14 +113,6 @@ def _embeds_only(header: GgufHeader) -> bool:
     """An encoder, or a model whose file says how to pool its vectors."""
     pooling = header.value("pooling_type")
     return header.value("attention.causal") is False or (isinstance(pooling, int) and pooling != NO_POOLING)
-
-
-def _accepted(config: dict[str, object]) -> bool:
-    try:
-        msgspec.convert(config, GgufConfig)
-    except msgspec.ValidationError:
-        return False
-    return True
 
 
 # ------------------------------------------------------------------ projectors
@@ -137,33 +126,23 @@ def _projector(path: Path, header: GgufHeader, companions: Sequence[Path]) -> Pa
     fitting = [
         (_rank(found), file.name, file)
         for file, found in _projectors_beside(path)
-        if isinstance(width, int) and _fits(file, found, width)
+        if isinstance(width, int) and fits(file, found, width)
     ]
     return min(fitting)[2] if fitting else None
+
+
+def _has_model(path: Path, header: GgufHeader) -> bool:
+    """Whether a model in the folder of a projector could see with it, or with a better one of its kind."""
+    others = (_header(file) for file in path.parent.glob("*.gguf") if file != path)
+    widths = {found.value("embedding_length") for found in others if found is not None and not found.is_sidecar}
+    return sees(header) and any(isinstance(width, int) and fits(path, header, width) for width in widths)
 
 
 def _projectors_beside(path: Path) -> Iterator[tuple[Path, GgufHeader]]:
     for file in sorted(path.parent.glob("*.gguf")):
         header = _header(file) if file != path else None
-        if header is not None and header.is_projector and _sees(header):
+        if header is not None and header.is_projector and sees(header):
             yield file, header
-
-
-def _sees(projector: GgufHeader) -> bool:
-    """Whether it is for images; some are for sound only."""
-    eyes, ears = (projector.values.get(f"clip.has_{sense}_encoder") for sense in ("vision", "audio"))
-    return bool(eyes) or not ears
-
-
-def _fits(file: Path, projector: GgufHeader, width: int) -> bool:
-    """Whether what it puts out is as wide as the model's embeddings, by its header or its last layers."""
-    if projector.values.get("clip.vision.projection_dim") == width:
-        return True
-    try:
-        shapes = tensor_shapes(file)
-    except (NotGguf, OSError):
-        return False
-    return any(shape[-1:] == (width,) for name, shape in shapes.items() if name.startswith("mm."))
 
 
 def _rank(projector: GgufHeader) -> int:

@@ -7,17 +7,29 @@ import msgspec
 from heylook_core.provider import SequenceTask
 from heylook_gguf.sampling import Sampler
 from heylook_gguf.slots import Slot
+from heylook_gguf.stretch import Stretch
 
 
 class Row:
     """One task: waiting for a slot, then in prefill, then decoding, then ended.
 
     `last` is the token that was generated but is not in the KV cache yet; None during prefill. `limit` is the most
-    tokens it may generate within the context. `order` counts insertions.
+    tokens it may generate within the context. `order` counts insertions. `ids` are the prompt's ids for the model, and
+    `stretches` where it has embeddings instead.
     """
 
-    def __init__(self, task: SequenceTask, sampler: Sampler, limit: int, order: int) -> None:
+    def __init__(
+        self,
+        task: SequenceTask,
+        sampler: Sampler,
+        limit: int,
+        order: int,
+        ids: list[int],
+        stretches: tuple[Stretch, ...] = (),
+    ) -> None:
         self.task = task
+        self.ids = ids
+        self.stretches = stretches
         self.sampler = sampler
         self.limit = limit
         self.order = order
@@ -51,19 +63,29 @@ class Row:
         prefix = self.task.prefix
         return isinstance(getattr(prefix, "source", None), Slot)
 
-    def next_chunk(self, room: int) -> list[int]:
-        """The prompt tokens for this step: at most `room`, and not beyond the next mark."""
+    @property
+    def stretch(self) -> Stretch | None:
+        """The embeddings that come next, if it is not tokens."""
+        held = self.held
+        return next((one for one in self.stretches if one.start <= held < one.stop), None)
+
+    def next_chunk(self, room: int) -> slice:
+        """The prompt tokens for this step: at most `room`, not beyond the next mark, up to the next embeddings."""
         start = self.held
         stop = min(start + room, len(self.task.tokens))
-        stop = min([stop, *(mark for mark in self.task.marks if mark > start)])
-        return self.task.tokens[start:stop]
+        stops = [*self.task.marks, *(one.start for one in self.stretches)]
+        return slice(start, min([stop, *(one for one in stops if one > start)]))
 
 
 class Part(msgspec.Struct):
-    """What a row contributes to a batch: tokens at its end, and the index of the last one in the batch."""
+    """What a row contributes to a batch: tokens at its end, and the index of the last one in the batch.
+
+    `tokens` are what its slot is known by, `ids` what the model computes with.
+    """
 
     row: Row
     slot: Slot
     tokens: list[int]
+    ids: list[int]
     samples: bool
     index: int = -1

@@ -10,6 +10,7 @@ import numpy as np
 from heylook_gguf.context import Context
 from heylook_gguf.footprint import Footprint
 from heylook_gguf.snapshot import GgufSnapshot, Host
+from heylook_gguf.stretch import Stretch, position_of
 
 
 class Slot:
@@ -17,6 +18,7 @@ class Slot:
 
     `views` are the live snapshots whose state is in this slot: each covers a beginning of `tokens`. A row that
     runs on only appends, so views stay valid beside it. `used` orders idle slots by when they were last busy.
+    `stretches` are the embeddings among `tokens`, for their positions.
     """
 
     def __init__(self, number: int) -> None:
@@ -25,6 +27,11 @@ class Slot:
         self.views: WeakSet[GgufSnapshot] = WeakSet()
         self.busy = False
         self.used = 0
+        self.stretches: tuple[Stretch, ...] = ()
+
+    def position(self, index: int) -> int:
+        """The model's position of the token at `index`."""
+        return position_of(index, self.stretches)
 
 
 class Slots:
@@ -47,17 +54,22 @@ class Slots:
 
     # ------------------------------------------------------------------ rows
 
-    def claim(self, prefix: GgufSnapshot | None, n: int) -> Slot:
-        """A slot for a new row. It holds the first `n` tokens of `prefix`, or nothing where that was impossible."""
+    def claim(self, prefix: GgufSnapshot | None, n: int, stretches: tuple[Stretch, ...] = ()) -> Slot:
+        """A slot for a new row. It holds the first `n` tokens of `prefix`, or nothing where that was impossible.
+
+        `stretches` are those of the row's whole prompt.
+        """
         source = prefix.source if prefix is not None else None
         if isinstance(source, Slot) and not source.busy and self._shorten(source, n, prefix):
             slot = source
         else:
             host = self.host_of(prefix) if prefix is not None else None
             slot = self._empty_slot()
+            slot.stretches = stretches
             if host is not None and prefix is not None:
                 self._fill(slot, host, prefix.tokens[:n].tolist())
         slot.busy = True
+        slot.stretches = stretches
         slot.used = next(self._clock)
         return slot
 
@@ -141,6 +153,7 @@ class Slots:
     def _clear(self, slot: Slot) -> None:
         self.context.truncate(slot.number, 0)
         slot.tokens = []
+        slot.stretches = ()
 
     def _shorten(self, slot: Slot, n: int, successor: GgufSnapshot | None) -> bool:
         """Keep the first `n` tokens of an idle slot, for a row that continues them; False where that cannot be."""
@@ -148,7 +161,7 @@ class Slots:
             return False
         losing = [view for view in slot.views if len(view.tokens) > n or not self.trims]
         self._spill(slot, [view for view in losing if view is not successor])
-        if n < len(slot.tokens) and not self.context.truncate(slot.number, n):
+        if n < len(slot.tokens) and not self.context.truncate(slot.number, slot.position(n)):
             return False
         del slot.tokens[n:]
         if successor is not None and not self.trims:
@@ -167,7 +180,7 @@ class Slots:
 
     def _read(self, slot: Slot, length: int) -> Host:
         """The first `length` tokens of an idle slot as bytes; the others are removed from it where possible."""
-        if length < len(slot.tokens) and self.context.truncate(slot.number, length):
+        if length < len(slot.tokens) and self.context.truncate(slot.number, slot.position(length)):
             del slot.tokens[length:]
         return Host(self.context.read_state(slot.number), len(slot.tokens))
 
@@ -177,7 +190,7 @@ class Slots:
             pass
         if not self.context.write_state(slot.number, host.data):
             return
-        if len(tokens) < host.length and not self.context.truncate(slot.number, len(tokens)):
+        if len(tokens) < host.length and not self.context.truncate(slot.number, slot.position(len(tokens))):
             self._clear(slot)
             return
         slot.tokens = list(tokens)

@@ -6,6 +6,7 @@ from heylook_gguf.config import GgufConfig
 from heylook_gguf.library import library
 from heylook_gguf.sizes import cache_cells, check_memory, context_length
 from heylook_gguf.template import chat_template
+from heylook_gguf.vision.soundness import check_projector
 from heylook_gguf.weights import Weights, adapter_path
 
 
@@ -20,6 +21,8 @@ def check(config: GgufConfig) -> None:
         for lora in config.lora:
             adapter_path(lora.path)
         chat_template(config, weights)
+        if config.projector is not None:
+            check_projector(config.projector, int(library().c.llama_model_n_embd(weights.handle)))
         cells = cache_cells(config, context_length(config, weights))
         on_processor = config.n_gpu_layers == 0 or not library().c.llama_supports_gpu_offload()
         if weights.is_causal and on_processor:

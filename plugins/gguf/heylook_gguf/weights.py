@@ -134,14 +134,7 @@ class Weights:
         )
 
     def fingerprint(self) -> str:
-        """Changes with the file: its size, its beginning, and samples over its length."""
-        size = self.path.stat().st_size
-        digest = hashlib.sha256(str(size).encode())
-        with self.path.open("rb") as file:
-            for part in range(17):
-                file.seek(max(size - 65536, 0) * part // 16)
-                digest.update(file.read(65536))
-        return digest.hexdigest()
+        return fingerprint_of(self.path)
 
     def close(self) -> None:
         for handle, _ in self.adapters:
@@ -163,6 +156,17 @@ class Weights:
             said = self.library.last_error() or "no reason was given"
             raise LoadFailed(f"The LoRA adapter {path.name} does not fit this model (llama.cpp: {said}).")
         return handle
+
+
+def fingerprint_of(path: Path) -> str:
+    """Changes with a file: its size, its beginning, and samples over its length."""
+    size = path.stat().st_size
+    digest = hashlib.sha256(str(size).encode())
+    with path.open("rb") as file:
+        for part in range(17):
+            file.seek(max(size - 65536, 0) * part // 16)
+            digest.update(file.read(65536))
+    return digest.hexdigest()
 
 
 def adapter_path(name: str) -> Path:

@@ -58,8 +58,7 @@ def test_an_unknown_key_is_an_error_with_its_path() -> None:
     [
         ({"type_v": "q8_0", "flash_attn": False}, "needs flash attention"),
         ({"repeat_penalty": 1.1, "repetition_penalty": 1.1}, "keep one of them"),
-        ({"mmproj_path": "mmproj.gguf"}, "reads text only so far"),
-        ({"vision": True}, "reads text only so far"),
+        ({"vision": True}, "set mmproj_path to its projector"),
         ({"n_ctx": 0}, "at least 1"),
         ({"slots": 300}, "at most 256"),
         ({"type_k": "q2_k"}, "type_k"),

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.unit
 HERE = Path(__file__).resolve().parents[2]
 ANSWERS = [topic.answer for topic in ABOUT_HEYLOOK]
 # Their commands and routes are there only where they are installed.
-OF_PLUGINS = {"analytics": "plugins/duckdb", "/docs": "plugins/docs_ui"}
+OF_PLUGINS = {"analytics": "plugins/duckdb", "/docs": "plugins/docs_ui", "/playground": "plugins/playground"}
 
 
 def found(pattern: str) -> set[Any]:
@@ -135,8 +135,8 @@ def test_commands_of_setup_exist():
 
 
 def test_backends_are_the_plugins_that_are_here():
-    assert answer_to("List the backends.") == "There are backends for MLX and GGUF."
-    assert {"mlx", "gguf"} <= {path.name for path in (HERE / "plugins").iterdir()}
+    assert answer_to("List the backends.") == "There are backends for MLX, for GGUF and for speech."
+    assert {"mlx", "gguf", "onnx_stt", "coreml_stt"} <= {path.name for path in (HERE / "plugins").iterdir()}
 
 
 def test_the_size_that_it_tells_is_its_own():

@@ -175,6 +175,13 @@ TOPICS: tuple[Topic, ...] = (
         "How do I see every endpoint?",
     ),
     how(
+        "Open /playground in a browser.",
+        "chat in the browser|use the web app|open the playground|try the models in a web page|get a chat window",
+        "Is there a web app?|Where is the playground?|Is there a user interface?|Do you have a chat page?",
+        "Can I talk to a model in my browser?",
+        "How do I get to the playground?",
+    ),
+    how(
         "Open /docs in a browser.",
         "read the API description|see the API documentation|try the API in a browser|open Swagger",
         "Is there an API page?|Where is the API described?",

@@ -120,7 +120,7 @@ FACTS: tuple[Topic, ...] = (
          "Which APIs do you support?|What APIs are supported?|Which API dialects exist?|Which protocols can I use?|"
          "What API can I use?|List the supported APIs.|Which API do you speak?|Which clients work?",
          "What APIs do you have?", "Which APIs are there?"),
-    free("There are backends for MLX and GGUF.",
+    free("There are backends for MLX, for GGUF and for speech.",
          "Which backends are there?|What backends do you have?|Which model formats can I use?|"
          "What engines are supported?|List the backends.|Which providers exist?|Which engines are there?|"
          "Which models can you run?", "What model formats are supported?", "What backends are supported?"),

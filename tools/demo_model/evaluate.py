@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from heylook_core.messages import Message, TextPart, Tool, ToolCall
 from heylook_core.text.template import ChatTemplate
 from tools.demo_model.cases import HELD_OUT_FILE, VALIDATION_FILE, Case, read
@@ -62,7 +64,13 @@ class LlamaCpp:
         import llama_cpp
 
         self._model = llama_cpp.Llama(
-            str(path), n_ctx=SHAPE.context, n_threads=threads, n_threads_batch=threads, n_gpu_layers=0, verbose=False
+            str(path),
+            n_ctx=SHAPE.context,
+            n_threads=threads,
+            n_threads_batch=threads,
+            n_gpu_layers=0,
+            logits_all=True,
+            verbose=False,
         )
 
     def tokens(self, prompt: str) -> list[int]:
@@ -71,6 +79,12 @@ class LlamaCpp:
     def answer(self, prompt: str) -> str:
         written = until_end(self._model.generate(self.tokens(prompt), temp=0.0, repeat_penalty=1.0))
         return bytes(self._model.detokenize(written, special=True)).decode(errors="replace")
+
+    def logits(self, tokens: Sequence[int]) -> np.ndarray[Any, Any]:
+        """Of shape (tokens, vocabulary): after each token, what comes next."""
+        self._model.reset()
+        self._model.eval(list(tokens))
+        return np.array(self._model.scores[: len(tokens)])
 
 
 class Mlx:

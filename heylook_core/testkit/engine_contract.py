@@ -30,12 +30,13 @@ _sids = count(1_000_000)
 
 
 class Running:
-    """One sequence under test: its tokens so far, and how it ended."""
+    """One sequence under test: its tokens and their log-probabilities so far, and how it ended."""
 
     def __init__(self, task: SequenceTask) -> None:
         self.task = task
         self.sid = task.sid
         self.ids: list[int] = []
+        self.logprobs: list[float] = []
         self.end: str | None = None
         self.marks: list[int] = []
 
@@ -85,6 +86,7 @@ class Drive:
             if isinstance(out, Token):
                 assert running.end is None, "a token came after the end"
                 running.ids.append(out.id)
+                running.logprobs.append(out.logprob)
                 running.end = out.end
             elif isinstance(out, AtMark):
                 running.marks.append(out.n)

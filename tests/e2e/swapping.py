@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from statistics import median
 from typing import Any
 
 import httpx
@@ -53,13 +54,14 @@ class Swaps:
     memory: dict[str, list[int]] = field(default_factory=dict)
 
     def growth(self, model: str) -> float:
-        """The least of the last third of the samples as a part of that of the first third, after some to warm up.
+        """The least of the last third of the samples as a part of the median of the first third, after some to warm up.
 
-        The least, because what lies unused between what is in use comes and goes; a leak raises it as well.
+        What lies unused between what is in use comes and goes, by a tenth from one sample to the next. A leak raises the
+        least as well, and one sample that happens to be low at the beginning says nothing of those that follow.
         """
         samples = self.memory[model][WARM:]
         third = max(len(samples) // 3, 1)
-        return min(samples[-third:]) / min(samples[:third])
+        return min(samples[-third:]) / median(samples[:third])
 
     @property
     def flat(self) -> bool:

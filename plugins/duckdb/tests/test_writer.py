@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import msgspec
 import pytest
 
 from heylook_duckdb import writer as writing
@@ -116,6 +117,15 @@ def test_a_line_that_was_not_finished_is_left_out(store):
         file.write(b'["request_logs", {"request_')
     assert [row["request_id"] for row in store.rows()] == ["a", "b"]
     journal.close()
+
+
+def test_a_journal_of_another_version_is_brought_in_with_the_columns_that_it_has(store):
+    store.path.parent.mkdir()
+    rows = [{"request_id": "old", "prompt_tokens": 7, "a_column_of_then": 1}, {"request_id": "older"}]
+    lines = b"".join(msgspec.json.encode(("request_logs", row)) + b"\n" for row in rows)
+    (store.path.parent / "analytics.db.0.journal").write_bytes(lines)
+    store.keep()
+    assert {row["request_id"]: row["prompt_tokens"] for row in store.rows()} == {"old": 7, "older": None}
 
 
 def test_the_journal_of_a_server_that_runs_is_left_to_it(store):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
+import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 from queue import PriorityQueue
 
@@ -30,7 +32,7 @@ _LOOK, _PUT, _END = range(3)
 class Spill:
     """Moves snapshots between a worker's memory cache and a tier.
 
-    `ask`, `evicted`, `export_one`, `flush` and `close` are called on the engine thread. `post` brings an action back to
+    `ask`, `evicted`, `export_one`, `clear` and `close` are called on the engine thread. `post` brings an action back to
     it and may be called from the io thread.
     """
 
@@ -49,7 +51,9 @@ class Spill:
         self._work: PriorityQueue[tuple[int, int, Callable[[], None] | None]] = PriorityQueue()
         self._order = count()
         self._leaving: deque[Snapshot] = deque()
-        self._pending_bytes = 0
+        # Exported on the engine thread, written on the io thread: each is counted by one thread only.
+        self._given_bytes = 0
+        self._written_bytes = 0
         self.figures = TierFigures()
         self.refused = ""
         self._thread = threading.Thread(target=self._run, name=f"{threading.current_thread().name}-io", daemon=True)
@@ -76,26 +80,40 @@ class Spill:
         if not self._leaving:
             return
         snapshot = self._leaving.popleft()
-        if self._pending_bytes + snapshot.nbytes <= MOST_PENDING_BYTES:
+        if not self.refused and self._has_room(snapshot):
             self._export(snapshot)
         snapshot.drop()
 
-    def flush(self, snapshots: list[Snapshot]) -> None:
-        """Write what was evicted and these as well; returns when they are on their way."""
-        for snapshot in [*self._leaving, *snapshots]:
-            self._export(snapshot)
-        self._leaving.clear()
-
     def clear(self) -> None:
-        self._leaving.clear()
+        """Forget what memory let go of, and everything that the tier has."""
+        for snapshot in self._drain():
+            snapshot.drop()
         self._give(_PUT, self._clear)
 
     def close(self, seconds: float) -> None:
-        """Wait for pending writes, at most `seconds`, and close the tier."""
+        """Write everything that memory has, the longest unused first, and close the tier; takes at most `seconds`.
+
+        Each leaves memory as it is exported, so that it is not held twice.
+        """
+        deadline = time.monotonic() + seconds
+        for snapshot in itertools.chain(self._drain(), self._cache.drain()):
+            while not (self._has_room(snapshot) or self.refused) and time.monotonic() < deadline:
+                time.sleep(0.01)
+            if time.monotonic() < deadline and not self.refused:
+                self._export(snapshot)
+            snapshot.drop()
         self._give(_END, None)
-        self._thread.join(seconds)
+        self._thread.join(max(deadline - time.monotonic(), 0.0))
         if self._thread.is_alive():
             log.warning("The prefix tier did not finish writing within %.0f s; what is left is lost.", seconds)
+
+    def _drain(self) -> Iterator[Snapshot]:
+        while self._leaving:
+            yield self._leaving.popleft()
+
+    def _has_room(self, snapshot: Snapshot) -> bool:
+        pending = self._given_bytes - self._written_bytes
+        return pending == 0 or pending + snapshot.nbytes <= MOST_PENDING_BYTES
 
     def _export(self, snapshot: Snapshot) -> None:
         try:
@@ -107,7 +125,7 @@ class Spill:
             return
         tokens = snapshot.tokens.tolist()
         size = sum(buffer.nbytes for buffer in buffers)
-        self._pending_bytes += size
+        self._given_bytes += size
         self._give(_PUT, lambda: self._put(tokens, header, buffers, size))
 
     def _give(self, rank: int, work: Callable[[], None] | None) -> None:
@@ -158,7 +176,7 @@ class Spill:
             if self._tier is not None:
                 self._tier.put(tokens, header, buffers)
         finally:
-            self._pending_bytes -= size
+            self._written_bytes += size
 
     def _clear(self) -> None:
         if self._tier is not None:

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 WORTH_FETCHING = 64
 # Exports that wait for the disk; beyond this, states are dropped rather than held in memory twice.
 MOST_PENDING_BYTES = 512 << 20
+# A tier that refuses is asked again after so long: who has its folder may be a server that is just ending.
+RETRY_SECONDS = 5.0
 
 # A request that waits for its prefix goes before writes; the end comes last.
 _LOOK, _PUT, _END = range(3)
@@ -48,6 +50,7 @@ class Spill:
         self._cache = cache
         self._post = post
         self._tier: PrefixTier | None = None
+        self._retry_at = 0.0
         self._work: PriorityQueue[tuple[int, int, Callable[[], None] | None]] = PriorityQueue()
         self._order = count()
         self._leaving: deque[Snapshot] = deque()
@@ -141,12 +144,9 @@ class Spill:
     # ------------------------------------------------------------------ io thread
 
     def _run(self) -> None:
-        try:
-            self._tier = self._open_tier()
-        except Exception as error:
-            self.refused = str(error)
-            log.warning("The prefix tier is not used: %s", error)
+        self._open()
         while (work := self._work.get()[2]) is not None:
+            self._open()
             try:
                 work()
             except Exception:
@@ -155,6 +155,18 @@ class Spill:
                 self.figures = self._tier.figures()
         if self._tier is not None:
             self._tier.close()
+
+    def _open(self) -> None:
+        if self._tier is not None or time.monotonic() < self._retry_at:
+            return
+        try:
+            self._tier = self._open_tier()
+            self.refused = ""
+        except Exception as error:
+            if str(error) != self.refused:
+                log.warning("The prefix tier is not used: %s", error)
+            self.refused = str(error)
+            self._retry_at = time.monotonic() + RETRY_SECONDS
 
     def _look(self, tokens: np.ndarray[tuple[int], np.dtype[np.int32]], known: int, go_on: Callable[[], None]) -> None:
         stored, found = None, None

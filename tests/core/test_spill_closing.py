@@ -140,6 +140,26 @@ def test_nothing_is_exported_for_a_tier_that_refuses() -> None:
     assert (State.exported, State.held) == (0, 0)
 
 
+def test_a_tier_that_refused_is_asked_again_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that was killed and started anew may come before the old one's worker has let go of the folder."""
+    monkeypatch.setattr(spill, "RETRY_SECONDS", 0.0)
+    shelf, answers = Shelf(), iter([PluginError("The folder is in use."), None])
+
+    def refuse_once() -> PrefixTier:
+        if error := next(answers):
+            raise error
+        return shelf
+
+    moving, cache = spilling(refuse_once)
+    arrived = threading.Event()
+    moving.ask([1], arrived.set)
+    assert arrived.wait(10)
+    assert moving.refused == ""
+    cache.keep(State(2))
+    moving.close(10.0)
+    assert shelf.taken == [[2]]
+
+
 def test_what_waits_to_be_written_is_forgotten_with_the_rest() -> None:
     shelf = Shelf()
     moving, _ = spilling(lambda: shelf)

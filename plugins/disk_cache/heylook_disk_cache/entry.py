@@ -1,6 +1,6 @@
 """One snapshot as a file.
 
-    | "HLKV2\\n" | length of head (8 bytes) | checksum of head (4 bytes) | head (msgpack) | buffers, one after the other |
+    | "HLKV2\\n" | length of head (8 bytes) | its checksum (4 bytes) | head (msgpack) | buffers, one after the other |
 
 Numbers are little-endian, checksums CRC-32. The head names the fingerprint, the tokens, the engine's own header, and
 size and checksum of every buffer. The file's name is a hash of fingerprint and tokens, so it is safe on any file

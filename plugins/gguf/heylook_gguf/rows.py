@@ -9,7 +9,6 @@ from heylook_gguf.sampling import Sampler
 from heylook_gguf.slots import Slot
 from heylook_gguf.stretch import Stretch
 
-
 TILE = 64
 """Tokens of one prompt that llama.cpp's flash attention takes together on a processor; fewer cost about twice as much
 each (after 1,000 tokens, 88 million parameters: 11 ms each of 32, 4.8 ms of 64)."""

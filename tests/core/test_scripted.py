@@ -89,7 +89,7 @@ def test_it_fills_schemas_and_chooses() -> None:
 
 
 @pytest.mark.parametrize(
-    "schema", [{"properties": []}, {"$ref": "#"}, {"anyOf": "x"}, {"type": "array", "minItems": 10**7}, {"enum": 5}]
+    "schema", [{"properties": []}, {"$ref": "#"}, {"type": "array", "minItems": 10**7}, {"enum": 5}]
 )
 def test_it_refuses_what_is_no_schema_before_it_answers(schema: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest):

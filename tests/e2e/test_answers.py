@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import openai
 import pytest
 from answers import Answered, Told, asked, at_once, expected, streamed, whole
+from pydantic import BaseModel
 
 from heylook_demo_model.prompts import proven
 
@@ -75,6 +76,27 @@ def test_two_conversations_in_turns_do_not_mix(client: openai.OpenAI, model: str
 def test_a_tool_is_called_with_its_arguments(client: openai.OpenAI, model: str):
     answer = streamed(client, model, messages=said("What is the weather in Paris?"), tools=[WEATHER])
     assert answer == Answered("", calls=(("get_weather", {"city": "Paris"}),))
+
+
+class Place(BaseModel):
+    x: Literal[1, 2]
+    y: Literal[3, 4]
+
+
+class Trip(BaseModel):
+    start: Place
+    sort: Literal["short", "long"]
+
+
+def test_what_its_text_alone_would_not_follow_is_parsed_into_a_model(client: openai.OpenAI, model: str):
+    """Models inside models, so that the schema has references; the same as the arguments of a call."""
+    answer = client.chat.completions.parse(model=model, messages=said("Hello!"), response_format=Trip)
+    assert isinstance(answer.choices[0].message.parsed, Trip)
+    tool = openai.pydantic_function_tool(Trip)
+    called = client.chat.completions.parse(model=model, messages=said("Hello!"), tools=[tool], tool_choice="required")
+    calls = called.choices[0].message.tool_calls or []
+    assert calls
+    assert all(isinstance(call.function.parsed_arguments, Trip) for call in calls)
 
 
 def test_a_tool_result_becomes_the_answer(client: openai.OpenAI, model: str):

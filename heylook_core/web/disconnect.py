@@ -28,8 +28,8 @@ class Disconnects:
     """ASGI wrapper: puts a `Departure` under the scope key `heylook.departure` and announces it.
 
     What is put into the ExitStack that `heylook.held` gives is closed with the exchange. A handler that has not ended
-    a second after its client left is cancelled. A WebSocket's departure is announced when its task ends or notices it; it gets
-    the server's `send` under `heylook.send`.
+    a second after its client left is cancelled. A WebSocket's departure is announced when its task ends or notices it;
+    it gets the server's `send` under `heylook.send`.
     """
 
     def __init__(self, app: ASGIApp, write_timeout: float) -> None:

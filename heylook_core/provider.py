@@ -454,6 +454,8 @@ class Engine(ABC):
     """
 
     rows: int = 1
+    least_prefill: int = 32
+    """Prompt tokens of which fewer would hardly make a step shorter: the least that is read beside running rows."""
 
     @abstractmethod
     def cost(self, lengths: Sequence[int]) -> int:

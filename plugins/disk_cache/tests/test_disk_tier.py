@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from heylook_core.prefix.tier import PrefixTier
-from heylook_core.testkit.tier_contract import HEADER, PrefixTierContract, buffers, ids
+from heylook_core.testkit.tier_contract import HEADER, PrefixTierContract, buffers, contents, ids
+from heylook_disk_cache import entry
 from heylook_disk_cache.tier import DiskConfig, DiskTier
 
 
@@ -45,7 +47,7 @@ def test_a_damaged_file_is_skipped_and_removed(tmp_path: Path, change: str) -> N
             "append": data + b"x",
             "empty": b"",
             "foreign": b"something else altogether",
-            "head": data[:14] + b"\xff" * 40 + data[54:],
+            "head": data[:18] + b"\xff" * 40 + data[58:],
         }[change]
     )
     tier = opened(tmp_path)
@@ -55,6 +57,62 @@ def test_a_damaged_file_is_skipped_and_removed(tmp_path: Path, change: str) -> N
     assert tier.figures().damaged == 1
     assert tier.put([1, 2, 3], HEADER, buffers(1))
     tier.close()
+
+
+def test_no_bit_can_change_without_being_noticed(tmp_path: Path) -> None:
+    """The engine's own header too: a wrong length in it would put wrong tokens under a state."""
+    path = stored(tmp_path)
+    whole = path.read_bytes()
+    for at in range(len(whole)):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << at % 8]) + whole[at + 1 :])
+        with pytest.raises(entry.Damaged):
+            entry.read(path)
+
+
+def test_what_else_lies_in_the_folder_is_left_alone(tmp_path: Path) -> None:
+    own = stored(tmp_path)
+    folder = own.parent
+    (folder / "folder.kv").mkdir()
+    (folder / "folder.partial").mkdir()
+    os.mkfifo(folder / "pipe.kv")
+    (folder / "gone.kv").symlink_to(folder / "nowhere")
+    (folder / "notes.txt").write_text("mine")
+    before = sorted(folder.iterdir())
+    tier = opened(tmp_path)
+    assert (tier.figures().entries, tier.figures().damaged) == (1, 0)
+    tier.clear()
+    tier.close()
+    assert sorted(folder.iterdir()) == [path for path in before if path != own]
+
+
+def test_an_error_of_the_system_costs_no_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too many open files, say: the entry is not found now, and found after the next start."""
+    path = stored(tmp_path)
+    tier = opened(tmp_path)
+    found = tier.probe(ids([1, 2, 3, 4]))
+    assert found is not None
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", lambda *_: (_ for _ in ()).throw(OSError(24, "Too many open files")))
+        assert tier.fetch(found.key) is None
+    tier.close()
+    assert path.exists()
+    again = opened(tmp_path)
+    assert contents(again, found.key) is not None
+    again.close()
+
+
+def test_what_a_model_left_that_is_loaded_no_more_is_removed(tmp_path: Path) -> None:
+    """A new version of an engine gives its models other fingerprints: nobody would ever ask for the old entries."""
+    old, long_ago = stored(tmp_path), time.time() - 31 * 86_400
+    os.utime(old.parent / "lock", (long_ago, long_ago))
+    in_use = DiskTier(DiskConfig(folder=str(tmp_path)), "in use")
+    assert not old.exists()
+    in_use.put([1, 2, 3], HEADER, buffers(1))
+    (kept,) = files(tmp_path)
+    os.utime(kept.parent / "lock", (long_ago, long_ago))
+    DiskTier(DiskConfig(folder=str(tmp_path)), "third").close()
+    assert kept.exists()
+    in_use.close()
 
 
 def test_a_file_of_another_model_is_not_taken_for_ours(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -251,8 +252,6 @@ def test_a_model_may_open_its_reasoning_itself_before_the_document() -> None:
 
 
 def test_mask_and_accepts_say_the_same() -> None:
-    import numpy as np
-
     guide = prepared(ask(format=Format("schema", SCHEMA), **thinking(2))).guides[0]
     for _ in range(60):
         mask = guide.mask()
@@ -445,3 +444,22 @@ def test_parameters_that_are_no_schema_are_refused_in_every_format(name: str, pa
     with pytest.raises(InvalidRequest) as refused:
         prepared(request, tool_format=name)
     assert refused.value.param == "tools"
+
+
+@given(st.data())
+@settings(max_examples=30, deadline=None)
+def test_to_take_a_token_is_to_accept_it_and_to_advance(data: st.DataObject) -> None:
+    """At every step, of reasoning and document, with tokens that fit and tokens that do not."""
+    request = ask(format=Format("json"), max_tokens=40, thinking=Thinking(budget=4))
+    (one,), (other,) = (prepared(request, reasoning_format="think").guides for _ in range(2))
+    for _ in range(45):
+        mask = other.mask()
+        bits = np.ones(259, np.uint8) if mask is None else np.unpackbits(mask, count=259, bitorder="little")
+        fits = data.draw(st.sampled_from(np.flatnonzero(bits).tolist()))
+        for token in (data.draw(st.integers(0, 258)), fits):
+            accepted = other.accepts(token)
+            assert one.take(token) == accepted
+            if accepted:
+                other.advance(token)
+                break
+        assert (one.complete, one.cut) == (other.complete, other.cut)

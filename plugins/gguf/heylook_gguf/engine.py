@@ -264,8 +264,6 @@ class GgufEngine(Engine):
             token = row.sampler.choose(logits, task.guide)
         except NoToken as error:
             return self._break(row, str(error))
-        if task.guide is not None:
-            task.guide.advance(token)
         row.last = token
         row.generated += 1
         out = Token(row.sid, token)

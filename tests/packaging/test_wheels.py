@@ -32,8 +32,13 @@ HAS_LLAMA_CPP = importlib.util.find_spec("llama_cpp") is not None
 
 
 def plugin_folders() -> list[Path]:
-    """Plugins whose code is here; a folder may hold only its packaging."""
-    return [folder for folder in sorted(ROOT.glob("plugins/*")) if list(folder.glob("heylook_*/__init__.py"))]
+    """Plugins whose code is here and that can be built; a folder may hold only its packaging."""
+    found = [folder for folder in sorted(ROOT.glob("plugins/*")) if list(folder.glob("heylook_*/__init__.py"))]
+    return [folder for folder in found if folder.name != "playground" or app_is_built(folder) or shutil.which("npm")]
+
+
+def app_is_built(folder: Path) -> bool:
+    return (folder / "heylook_playground/static/index.html").is_file()
 
 
 PLUGINS = {folder.name for folder in plugin_folders()}
@@ -240,7 +245,7 @@ def test_wheels_hold_their_packages_and_nothing_else(built: dict[str, Distributi
 
 def test_sdists_hold_their_sources_and_nothing_else(built: dict[str, Distribution]) -> None:
     always = {"pyproject.toml", "PKG-INFO", "README.md", ".gitignore", "LICENSE", "CHANGELOG.md", "models.example.yaml"}
-    always |= {"MODEL_CARD.md"}
+    always |= {"MODEL_CARD.md", "hatch_build.py"}
     for distribution in built.values():
         with tarfile.open(distribution.sdist) as archive:
             tops = {member.split("/")[1] for member in archive.getnames() if "/" in member}

@@ -23,7 +23,7 @@ export function Sidebar() {
           onClick={() => setOpen(!open)}
         />
       </div>
-      <div className={classes(styles.sidebar, open && styles.open)}>
+      <header className={classes(styles.sidebar, open && styles.open)}>
         <p className={styles.brand}>heylook</p>
         <nav aria-label="Pages" className={styles.nav}>
           {pages.map((page) => (
@@ -39,11 +39,11 @@ export function Sidebar() {
             </Link>
           ))}
         </nav>
-        <footer className={styles.footer}>
+        <div className={styles.footer}>
           <Connection />
           <IconButton small icon={THEME_ICON[theme]} label={`Theme: ${theme}`} onClick={() => choose(NEXT[theme])} />
-        </footer>
-      </div>
+        </div>
+      </header>
     </>
   );
 }

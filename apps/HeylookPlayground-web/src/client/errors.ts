@@ -1,7 +1,7 @@
 import { isAxiosError, isCancel } from "axios";
 
 export type ErrorKind =
-  "offline" | "unauthorised" | "forbidden" | "missing" | "busy" | "unavailable" | "refused" | "failed";
+  "offline" | "cut" | "unauthorised" | "forbidden" | "missing" | "busy" | "unavailable" | "refused" | "failed";
 
 /** What went wrong with a request, in the server's own words where it had any. */
 export class ServerError extends Error {

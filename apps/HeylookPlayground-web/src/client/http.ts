@@ -36,6 +36,11 @@ export function remove<T>(path: string, signal?: AbortSignal): Promise<T> {
 }
 
 /** The bytes of an answer as they come. */
-export function stream(path: string, body: unknown, signal?: AbortSignal): Promise<ReadableStream<Uint8Array>> {
-  return request({ method: "POST", url: path, data: body, signal, responseType: "stream" });
+export function stream(
+  path: string,
+  body: unknown,
+  signal?: AbortSignal,
+  headers?: Record<string, string>,
+): Promise<ReadableStream<Uint8Array>> {
+  return request({ method: "POST", url: path, data: body, signal, headers, responseType: "stream" });
 }

@@ -4,6 +4,7 @@ import { ServerError } from "@/client/errors";
 
 const TITLES: Record<ServerError["kind"], string> = {
   offline: "No connection to the server",
+  cut: "The answer was cut off",
   unauthorised: "The server wants an API key",
   forbidden: "Not allowed",
   missing: "Not found",

@@ -65,6 +65,18 @@ export interface components {
         AdminPullRequest: {
             model: string;
         };
+        /** @description See `Reloaded`. Kept prefixes of models that did not change stay: `cache_cleared` is always false. */
+        AdminReloaded: {
+            added: string[];
+            cache_cleared: boolean;
+            changed: string[];
+            message: string;
+            models_available: string[];
+            removed: string[];
+            restart_needed: string[];
+            status: string;
+            when_idle: string[];
+        };
         /** @description In the order of their arrival; of those that have ended the last 200, newest first. */
         AdminRequests: {
             queued: components["schemas"]["LiveRequest"][];

@@ -12,5 +12,6 @@ export interface PageEntry {
 /** Every page, in the order of the sidebar. The first is shown at the start. */
 export const pages: readonly PageEntry[] = [
   { name: "chat", title: "Chat", icon: "chat", component: lazy(() => import("./chat")) },
+  { name: "models", title: "Models", icon: "models", component: lazy(() => import("./models")) },
   { name: "settings", title: "Settings", icon: "settings", component: lazy(() => import("./settings")) },
 ];

@@ -13,5 +13,6 @@ export interface PageEntry {
 export const pages: readonly PageEntry[] = [
   { name: "chat", title: "Chat", icon: "chat", component: lazy(() => import("./chat")) },
   { name: "models", title: "Models", icon: "models", component: lazy(() => import("./models")) },
+  { name: "performance", title: "Performance", icon: "performance", component: lazy(() => import("./performance")) },
   { name: "settings", title: "Settings", icon: "settings", component: lazy(() => import("./settings")) },
 ];

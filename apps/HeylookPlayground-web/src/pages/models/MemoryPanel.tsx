@@ -25,7 +25,11 @@ export function MemoryPanel({ models, memory }: AdminModels) {
           ))}
         </div>
         <MetricList label="Memory">
-          <Metric label="reserved" value={`${bytes(memory.reserved_bytes)} (${percent(share)})`} />
+          <Metric
+            label="reserved"
+            title="What the models may take without asking"
+            value={`${bytes(memory.reserved_bytes)} (${percent(share)})`}
+          />
           <Metric label="held now" value={bytes(held)} />
           <Metric label="budget" value={bytes(budget)} />
         </MetricList>
@@ -34,13 +38,17 @@ export function MemoryPanel({ models, memory }: AdminModels) {
   );
 }
 
+/** What a model has reserved, and within it what it holds now. */
 function Part({ model, budget }: { model: AdminModel; budget: number }) {
-  const width = budget ? (model.reserved_bytes / budget) * 100 : 0;
+  const { reserved_bytes: reserved, total_bytes: held } = model;
+  if (!reserved || !budget) return null;
   return (
     <div
       className={styles.part}
-      style={{ width: `${Math.min(width, 100)}%` }}
-      title={`${model.id}: ${bytes(model.reserved_bytes)} reserved`}
-    />
+      style={{ width: `${Math.min((reserved / budget) * 100, 100)}%` }}
+      title={`${model.id}: ${bytes(held)} held, ${bytes(reserved)} reserved`}
+    >
+      <div className={styles.held} style={{ width: `${Math.min((held / reserved) * 100, 100)}%` }} />
+    </div>
   );
 }

@@ -22,9 +22,9 @@ export default defineConfig({
     proxy: Object.fromEntries(proxied.map((path) => [path, { target: server, changeOrigin: true, ws: true }])),
   },
   test: {
-    environment: "happy-dom",
+    environment: "node",
+    pool: "threads",
     include: ["src/**/*.test.{ts,tsx}"],
-    setupFiles: ["src/testing/setup.ts"],
     restoreMocks: true,
   },
 });

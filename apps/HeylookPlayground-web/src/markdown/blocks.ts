@@ -1,6 +1,6 @@
 const FENCE = /^ {0,3}(`{3,}|~{3,})/;
 /** Lines that may belong to what came before a blank line: indented ones, items of a list, rows, quotes. */
-const GOES_ON = /^(\s|[-*+] |\d{1,9}[.)] |\||>)/;
+const GOES_ON = /^(\s|[-*+](\s|$)|\d{1,9}([.)](\s|$)|$)|\||>)/;
 
 /**
  * Markdown in pieces that can be rendered one by one, so that a long answer is not parsed anew with each token.

@@ -18,11 +18,14 @@ export interface ChartProps {
   columns: Columns;
   /** How far the time axis reaches back from the last value. */
   seconds: number;
+  /** There is nothing between two whole numbers. */
+  whole?: boolean;
   /** How a value is written, on the axis and in the legend. */
   write: (value: number) => string;
 }
 
 const HEIGHT = 150;
+const WHOLE = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10_000, 100_000];
 
 function colourOf(element: Element, token: string): string {
   return getComputedStyle(element).getPropertyValue(`--${token}`).trim();
@@ -50,7 +53,7 @@ function moments(marks: number[], step: number): string[] {
 
 function options(
   element: HTMLElement,
-  { lines, write, seconds }: Omit<ChartProps, "title" | "columns">,
+  { lines, write, seconds, whole }: Omit<ChartProps, "title" | "columns">,
 ): uPlot.Options {
   const grid = { stroke: resolved(element, "line"), width: 1 };
   const axis: uPlot.Axis = {
@@ -64,7 +67,7 @@ function options(
     height: HEIGHT,
     legend: { show: false },
     cursor: { show: false },
-    padding: [8, 12, 0, 0],
+    padding: [8, 26, 0, 0],
     scales: {
       x: { range: (_, __, last) => [last - seconds, last] },
       y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] },
@@ -77,7 +80,7 @@ function options(
         space: 90,
         values: (_, marks, __, ___, step) => moments(marks, step),
       },
-      { ...axis, size: 60, space: 34, values: (_, marks) => marks.map(write) },
+      { ...axis, size: 60, space: 34, values: (_, marks) => marks.map(write), ...(whole ? { incrs: WHOLE } : {}) },
     ],
     series: [
       {},

@@ -5,7 +5,7 @@ import { columns as liveColumns, type Sample } from "./live";
 import styles from "./performance.module.css";
 import { memoryColumns, requestColumns, speedColumns, timeColumns, type Columns } from "./slots";
 import { Busy, EmptyState, ErrorNote, Panel, Select } from "@/components";
-import { count, duration, rate } from "@/format/quantities";
+import { bytes, count, duration, rate } from "@/format/quantities";
 
 const Drawn = lazy(() => import("./Chart"));
 
@@ -31,14 +31,22 @@ const MEMORY = [{ label: "held", colour: "accent" }];
 
 const LIVE_SECONDS = 300;
 
-const gib = (value: number): string => `${value.toFixed(value < 10 ? 2 : 0)} GiB`;
+const GIB = 2 ** 30;
+const gib = (value: number): string => bytes(value * GIB);
 
 /** What is going on, second by second, while this page is shown. */
 export function LiveCharts({ samples }: { samples: Sample[] }) {
   return (
     <Panel title="Now">
       <div className={styles.charts}>
-        <Chart title="Requests" lines={LOAD} columns={liveColumns(samples)} seconds={LIVE_SECONDS} write={count} />
+        <Chart
+          whole
+          title="Requests"
+          lines={LOAD}
+          columns={liveColumns(samples)}
+          seconds={LIVE_SECONDS}
+          write={count}
+        />
         <Chart
           title="Speed of what ended"
           lines={SPEED}
@@ -98,6 +106,7 @@ export function PastCharts() {
             write={rate}
           />
           <Chart
+            whole
             title="Requests"
             lines={OUTCOMES}
             columns={requestColumns(profile.data)}

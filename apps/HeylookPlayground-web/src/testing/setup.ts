@@ -1,8 +1,0 @@
-import "fake-indexeddb/auto";
-import { cleanup } from "@testing-library/react";
-import { afterEach } from "vitest";
-
-afterEach(() => {
-  cleanup();
-  localStorage.clear();
-});

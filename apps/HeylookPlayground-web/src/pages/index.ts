@@ -12,7 +12,10 @@ export interface PageEntry {
 /** Every page, in the order of the sidebar. The first is shown at the start. */
 export const pages: readonly PageEntry[] = [
   { name: "chat", title: "Chat", icon: "chat", component: lazy(() => import("./chat")) },
+  { name: "compare", title: "Compare", icon: "compare", component: lazy(() => import("./compare")) },
   { name: "models", title: "Models", icon: "models", component: lazy(() => import("./models")) },
+  { name: "speech", title: "Speech", icon: "speech", component: lazy(() => import("./speech")) },
   { name: "performance", title: "Performance", icon: "performance", component: lazy(() => import("./performance")) },
+  { name: "api", title: "API", icon: "api", component: lazy(() => import("./api")) },
   { name: "settings", title: "Settings", icon: "settings", component: lazy(() => import("./settings")) },
 ];

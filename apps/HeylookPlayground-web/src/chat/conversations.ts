@@ -61,6 +61,14 @@ export async function openStorage(): Promise<void> {
   setState({ storage, heads, opened: {}, saveError: null });
 }
 
+let opening: Promise<void> | null = null;
+
+/** For pages: whoever comes first opens it. */
+export function openStorageOnce(): Promise<void> {
+  opening ??= openStorage();
+  return opening;
+}
+
 /** Deletes the whole database, for one that cannot be opened. */
 export async function resetStorage(): Promise<void> {
   await deleteShelf();

@@ -5,19 +5,21 @@ import { CopyButton } from "@/components";
 
 interface CodeBlockProps {
   code: string;
+  /** What is copied instead, if less is shown. */
+  copied?: string;
   language: string;
   /** More of it arrives; it is coloured when it is complete. */
   open?: boolean;
 }
 
 /** Code with its language, a button to copy it, and colours once their chunk is there. */
-export function CodeBlock({ code, language, open }: CodeBlockProps) {
+export function CodeBlock({ code, copied = code, language, open }: CodeBlockProps) {
   const spans = useSpans(code, language, open);
   return (
     <figure className={styles.block}>
       <figcaption className={styles.caption}>
         <span>{language || "text"}</span>
-        <CopyButton text={() => code} label="Copy code" />
+        <CopyButton text={() => copied} label="Copy code" />
       </figcaption>
       {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- the keyboard scrolls it */}
       <pre className={styles.code} tabIndex={0} aria-label={`Code in ${language || "plain text"}`}>

@@ -1,13 +1,13 @@
 import { useState } from "react";
-import { AnswerMetrics } from "./AnswerMetrics";
-import { AnswerStatus } from "./AnswerStatus";
+import { AnswerMetrics } from "@/answer/AnswerMetrics";
+import { AnswerStatus } from "@/answer/AnswerStatus";
 import { BranchSwitch } from "./BranchSwitch";
 import { DeleteButton } from "./DeleteButton";
 import { EditField } from "./EditField";
-import { Reasoning } from "./Reasoning";
+import { Reasoning } from "@/answer/Reasoning";
 import { ToolCallView } from "./ToolCallView";
 import styles from "./Message.module.css";
-import { AnswerText } from "./AnswerText";
+import { AnswerText } from "@/answer/AnswerText";
 import { continueAnswer, editAnswer, regenerate } from "@/chat/actions";
 import type { Conversation } from "@/chat/conversation";
 import type { Message } from "@/chat/message";

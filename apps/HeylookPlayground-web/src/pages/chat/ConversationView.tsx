@@ -1,8 +1,8 @@
 import { useEffect, useRef, useState, type ReactNode } from "react";
 import { useLocation } from "wouter";
-import { Composer, type Draft } from "./Composer";
+import { Composer, type Draft } from "@/composer/Composer";
 import { isCommand } from "./shortcuts";
-import { SettingsPanel } from "./SettingsPanel";
+import { SettingsPanel } from "@/settings/SettingsPanel";
 import { StorageNotice } from "./StorageNotice";
 import { Thread } from "./Thread";
 import { Welcome } from "./Welcome";
@@ -108,7 +108,7 @@ export function ConversationView({ id, ready, toggle }: ConversationViewProps) {
             <Composer
               model={models.data?.find((it) => it.id === model)}
               ready={model !== null && (!id || conversation !== null)}
-              running={running}
+              stop={running?.stop}
               onSend={send}
             />
           )}

@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { prettyJson } from "./AnswerText";
+import { prettyJson } from "@/answer/AnswerText";
 import styles from "./Message.module.css";
 import { giveToolResult } from "@/chat/actions";
 import type { Conversation } from "@/chat/conversation";

@@ -1,4 +1,4 @@
-import { AnswerText } from "./AnswerText";
+import { AnswerText } from "@/answer/AnswerText";
 import { DeleteButton } from "./DeleteButton";
 import styles from "./Message.module.css";
 import type { Conversation } from "@/chat/conversation";

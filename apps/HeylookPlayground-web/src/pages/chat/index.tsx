@@ -5,9 +5,8 @@ import { ConversationView } from "./ConversationView";
 import { useShortcuts } from "./shortcuts";
 import { ShortcutsDialog } from "./ShortcutsDialog";
 import styles from "./chat.module.css";
-import { openConversation, openStorage, saveNow, useConversations } from "@/chat/conversations";
-import { IconButton } from "@/components";
-import { classes } from "@/components";
+import { openConversation, openStorageOnce, saveNow, useConversations } from "@/chat/conversations";
+import { classes, IconButton } from "@/components";
 
 export default function ChatPage() {
   const [, params] = useRoute("/chat/:id");
@@ -56,13 +55,11 @@ export default function ChatPage() {
   );
 }
 
-let opening: Promise<void> | null = null;
-
 /** Opens the storage once, and writes what is left when the page is put away. */
 function useStorage(): boolean {
   const opened = useConversations((state) => state.storage.kind !== "opening");
   useEffect(() => {
-    opening ??= openStorage();
+    void openStorageOnce();
     const save = () => void saveNow();
     window.addEventListener("pagehide", save);
     document.addEventListener("visibilitychange", save);

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
-import styles from "./Message.module.css";
+import styles from "./Answer.module.css";
 import type { Run } from "@/chat/runs";
 import { placeOf } from "@/client/requests";
 import { useModels } from "@/client/models";

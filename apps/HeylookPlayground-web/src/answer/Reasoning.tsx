@@ -1,5 +1,5 @@
 import { useState } from "react";
-import styles from "./Message.module.css";
+import styles from "./Answer.module.css";
 import { Icon } from "@/components";
 
 /** What the model thought before it answered: open while it thinks, folded afterwards. */

@@ -1,10 +1,10 @@
 import { useEffect, useRef, useState, type KeyboardEvent } from "react";
 import { AttachButton } from "./AttachButton";
+import { MicrophoneButton } from "./MicrophoneButton";
 import { usePictures } from "./usePictures";
 import styles from "./Composer.module.css";
 import type { Picture } from "@/chat/message";
 import { imageFiles } from "@/chat/pictures";
-import type { Run } from "@/chat/runs";
 import { can, type CatalogueModel } from "@/client/models";
 import { IconButton } from "@/components";
 
@@ -17,20 +17,22 @@ interface ComposerProps {
   model: CatalogueModel | undefined;
   /** There is something to send to. */
   ready: boolean;
-  running: Run | undefined;
+  /** Given while an answer arrives. */
+  stop: (() => void) | undefined;
+  placeholder?: string;
   onSend: (draft: Draft) => void;
 }
 
 const MOST_LINES = 10;
 
 /** The field for the next question, with its images. */
-export function Composer({ model, ready, running, onSend }: ComposerProps) {
+export function Composer({ model, ready, stop, placeholder, onSend }: ComposerProps) {
   const [text, setText] = useState("");
   const pictures = usePictures();
   const field = useRef<HTMLTextAreaElement>(null);
   const sees = can(model, "vision");
-  const sendable = ready && !running && (text.trim() !== "" || pictures.list.length > 0);
-  useEscape(running);
+  const sendable = ready && !stop && (text.trim() !== "" || pictures.list.length > 0);
+  useEscape(stop);
   useEffect(() => {
     // On a touch screen the focus would open the keyboard.
     if (window.matchMedia("(hover: hover)").matches) field.current?.focus();
@@ -101,7 +103,7 @@ export function Composer({ model, ready, running, onSend }: ComposerProps) {
           ref={field}
           rows={Math.min(MOST_LINES, text.split("\n").length)}
           aria-label="Message"
-          placeholder={model ? `Ask ${model.id}` : "Choose a model first"}
+          placeholder={placeholder ?? (model ? `Ask ${model.id}` : "Choose a model first")}
           value={text}
           onChange={(event) => setText(event.target.value)}
           onKeyDown={onKeyDown}
@@ -114,9 +116,13 @@ export function Composer({ model, ready, running, onSend }: ComposerProps) {
         />
         <div className={styles.buttons}>
           <AttachButton model={model} sees={sees} onFiles={attach} />
+          <MicrophoneButton
+            onText={(spoken) => setText((before) => (before.trim() ? `${before.trimEnd()} ${spoken}` : spoken))}
+            onError={pictures.refuse}
+          />
           <span className={styles.space} />
-          {running ? (
-            <IconButton icon="stop" kind="plain" label="Stop the answer" onClick={running.stop} />
+          {stop ? (
+            <IconButton icon="stop" kind="plain" label="Stop the answer" onClick={stop} />
           ) : (
             <IconButton icon="send" kind="primary" label="Send" type="submit" disabled={!sendable} />
           )}
@@ -127,8 +133,7 @@ export function Composer({ model, ready, running, onSend }: ComposerProps) {
 }
 
 /** Escape stops the answer wherever the focus is. */
-function useEscape(running: Run | undefined): void {
-  const stop = running?.stop;
+function useEscape(stop: (() => void) | undefined): void {
   useEffect(() => {
     if (!stop) return;
     const onKeyDown = (event: globalThis.KeyboardEvent) => {

@@ -5,13 +5,21 @@ export type Theme = "system" | "light" | "dark";
 
 export const NEXT: Record<Theme, Theme> = { system: "light", light: "dark", dark: "system" };
 
+function themeOf(value: unknown): Theme {
+  return value === "light" || value === "dark" ? value : "system";
+}
+
 interface ThemeState {
   theme: Theme;
   choose: (theme: Theme) => void;
 }
 
 export const useTheme = create<ThemeState>()(
-  persist((set) => ({ theme: "system", choose: (theme) => set({ theme }) }), { name: "heylook-theme", version: 1 }),
+  persist((set) => ({ theme: "system", choose: (theme) => set({ theme }) }), {
+    name: "heylook-theme",
+    version: 1,
+    merge: (stored, current) => ({ ...current, theme: themeOf(Object(stored).theme) }),
+  }),
 );
 
 function apply(theme: Theme): void {

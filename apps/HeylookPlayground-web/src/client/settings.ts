@@ -19,14 +19,28 @@ export const useConnection = create<ConnectionSettings>()(
       adminToken: "",
       change: (part) => set(part),
     }),
-    { name: "heylook-connection", version: 1 },
+    {
+      name: "heylook-connection",
+      version: 1,
+      // What is stored may be damaged, or of another version.
+      merge: (stored, current) => ({ ...current, ...textsOf(Object(stored), ["baseUrl", "apiKey", "adminToken"]) }),
+    },
   ),
 );
+
+function textsOf<Key extends string>(record: Record<string, unknown>, keys: Key[]): Partial<Record<Key, string>> {
+  const found: Partial<Record<Key, string>> = {};
+  for (const key of keys) {
+    const value = record[key];
+    if (typeof value === "string") found[key] = value;
+  }
+  return found;
+}
 
 /** The server's address with a slash at the end. The page lies one folder below it, as in `/playground/`. */
 export function serverUrl(): string {
   const { baseUrl } = useConnection.getState();
-  if (!baseUrl) return new URL("..", document.baseURI).href;
+  if (!URL.canParse(baseUrl)) return new URL("..", document.baseURI).href;
   return baseUrl.endsWith("/") ? baseUrl : `${baseUrl}/`;
 }
 

@@ -30,7 +30,7 @@ export default defineConfig({
     locale: "en-GB",
     timezoneId: "UTC",
     permissions: ["microphone", "clipboard-read", "clipboard-write"],
-    trace: "retain-on-failure",
+    trace: "off",
     launchOptions: {
       ...(executablePath ? { executablePath } : {}),
       args: [

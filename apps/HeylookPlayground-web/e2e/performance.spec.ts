@@ -12,7 +12,7 @@ test("requests that run and wait are listed, and can be ended by keyboard", asyn
   await open("performance", server.url);
   await expect(page.getByText("Nothing runs and nothing waits")).toBeVisible();
   const answers = Array.from({ length: 10 }, () => chat(page.request, server.url, "slow", "repeat 300 word"));
-  const table = page.getByRole("region", { name: "Requests now", exact: true }).getByRole("table");
+  const table = page.getByRole("region", { name: "Requests that run or wait" }).getByRole("table");
   await expect(table.getByText("answers")).toHaveCount(8);
   await expect(table.getByText("queued")).toHaveCount(2);
   await expectAccessible(page);
@@ -33,10 +33,10 @@ test("what was asked is counted, drawn and listed with the reason of its misses"
     expect((await chat(page.request, shared, DEMO, "What is heylook?")).status()).toBe(200);
   }
   await open("performance");
-  const kept = page.getByRole("region", { name: "Kept prompts", exact: true }).first();
+  const kept = page.getByRole("region", { name: "Kept prompts by model" });
   await expect(kept.getByRole("cell", { name: DEMO })).toBeVisible();
   await expect(page.getByRole("region", { name: "Reuse of the last requests" })).toBeVisible();
-  const last = page.getByRole("region", { name: "Last requests", exact: true }).first().getByRole("row").nth(1);
+  const last = page.getByRole("region", { name: "The last requests" }).getByRole("row").nth(1);
   await expect(last).toContainText(DEMO);
   for (const name of ["Speed", "Time", "Memory"]) {
     const chart = page.getByRole("figure", { name, exact: true });

@@ -45,7 +45,9 @@ export function Caches() {
         {caches.data && !rows.length && (
           <EmptyState title="No model is in memory">Each loaded model keeps the beginnings of its prompts.</EmptyState>
         )}
-        {rows.length > 0 && <Table label="Kept prompts" columns={CACHES} rows={rows} keyOf={(row) => row.model} />}
+        {rows.length > 0 && (
+          <Table label="Kept prompts by model" columns={CACHES} rows={rows} keyOf={(row) => row.model} />
+        )}
         {reasons.length > 0 && (
           <Table label="Reuse of the last requests" columns={REASONS} rows={reasons} keyOf={(row) => row.why} />
         )}

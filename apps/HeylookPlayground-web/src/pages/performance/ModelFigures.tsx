@@ -26,7 +26,7 @@ export function ModelFigures({ metrics }: { metrics: Performance["metrics"] }) {
   return (
     <Panel title="Models since the start">
       {rows.length ? (
-        <Table label="Models since the start" columns={COLUMNS} rows={rows} keyOf={([id]) => id} />
+        <Table label="Figures by model" columns={COLUMNS} rows={rows} keyOf={([id]) => id} />
       ) : (
         <EmptyState title="No requests yet" />
       )}

@@ -30,7 +30,7 @@ export function LiveRequests() {
       {error && <ErrorNote error={error} onRetry={() => void refetch()} />}
       {isPending && <Busy>Asking the server</Busy>}
       {data && !rows.length && <EmptyState title="Nothing runs and nothing waits" />}
-      {rows.length > 0 && <Table label="Requests now" columns={NOW} rows={rows} keyOf={(row) => row.id} />}
+      {rows.length > 0 && <Table label="Requests that run or wait" columns={NOW} rows={rows} keyOf={(row) => row.id} />}
     </Panel>
   );
 }
@@ -94,7 +94,7 @@ export function PastRequests() {
   const rows = data.recent.slice(0, SHOWN);
   return (
     <Panel title="Last requests" className={styles.wide}>
-      <Table label="Last requests" columns={PAST} rows={rows} keyOf={(row) => `${row.request_id} ${row.at}`} />
+      <Table label="The last requests" columns={PAST} rows={rows} keyOf={(row) => `${row.request_id} ${row.at}`} />
     </Panel>
   );
 }

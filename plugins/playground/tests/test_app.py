@@ -61,10 +61,6 @@ def test_it_works_from_the_installed_wheel(npm: Npm, installed: Path, chromium: 
     assert int(re.search(r"(\d+) passed", said)[1]) > 20  # type: ignore[index]
 
 
-def test_it_looks_as_it_did(npm: Npm, installed: Path, chromium: str):
-    npm("test:visual", HEYLOOK_PYTHON=str(installed), CHROMIUM=chromium)
-
-
 def test_the_lock_file_names_no_address():
     text = (APP / "package-lock.json").read_text()
     assert '"resolved"' not in text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from heylook_core.plugins import Plugins
 from heylook_core.testkit.server import live_server, toy_settings
 
-from .conftest import APP, run
+APP = Path(__file__).resolve().parents[3] / "apps/HeylookPlayground-web"
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -50,8 +51,8 @@ def test_types_are_those_of_the_servers_description(npm: Npm):
 
 
 def test_the_wheel_is_what_is_served(installed: Path):
-    said = run(installed, "-c", "import heylook_playground.files as it; print(it.__file__, it.Files().built)", cwd=APP)
-    path, built = said.split()
+    code = "import heylook_playground.files as it; print(it.__file__, it.Files().built)"
+    path, built = subprocess.check_output([installed, "-c", code], text=True).split()
     assert Path(path).is_relative_to(installed.parents[1])
     assert built == "True"
 

@@ -2,10 +2,10 @@ import { expect, test } from "vitest";
 import { SseParser, sseItems, type SseItem } from "./sse";
 
 const TEXT =
-  ': keepalive\n\ndata: {"a": "ü€😀"}\n\n: keepalive 512/2048\r\n\r\nevent: error\r\ndata: first\r\ndata: second\r\n\r\ndata:[DONE]\n\n';
+  ': keepalive\n\ndata: {"a": "ü€\u{1F600}"}\n\n: keepalive 512/2048\r\n\r\nevent: error\r\ndata: first\r\ndata: second\r\n\r\ndata:[DONE]\n\n';
 const ITEMS: SseItem[] = [
   { kind: "comment", text: "keepalive" },
-  { kind: "event", event: "message", data: '{"a": "ü€😀"}' },
+  { kind: "event", event: "message", data: '{"a": "ü€\u{1F600}"}' },
   { kind: "comment", text: "keepalive 512/2048" },
   { kind: "event", event: "error", data: "first\nsecond" },
   { kind: "event", event: "message", data: "[DONE]" },

@@ -47,3 +47,10 @@ test("without the other dialect nothing is claimed", () => {
   const [model] = merged([MODEL], []);
   expect(can(model, "vision")).toBeNull();
 });
+
+test("what the other dialect has no word for is not known before the model is loaded", () => {
+  const [waiting] = merged([MODEL], [TAG]);
+  expect([can(waiting, "vision"), can(waiting, "tools"), can(waiting, "embed")]).toEqual([true, false, null]);
+  const [loaded] = merged([{ ...MODEL, capabilities: ["chat"] }], [TAG]);
+  expect(can(loaded, "embed")).toBe(false);
+});

@@ -5,6 +5,8 @@ import type { Model, ModelList, OllamaModelList } from "./types";
 /** A model as the playground shows it. Its capabilities are null where the server does not tell them before it is loaded. */
 export interface CatalogueModel extends Model {
   sizeBytes: number | null;
+  /** The capabilities are all that there are; else a model may have others that the other dialect has no word for. */
+  complete: boolean;
 }
 
 /** Ollama's words for what heylook's capabilities are called. */
@@ -14,6 +16,9 @@ const OLLAMA_WORDS: Record<string, string> = {
   thinking: "reasoning",
   insert: "fill_in_middle",
 };
+
+/** Of these Ollama's list says whether a model has them or not. */
+const TOLD_BY_OLLAMA = new Set(["chat", "vision", "tools", "reasoning"]);
 
 /** The list of the other dialect tells sizes and capabilities of models that are not loaded. It may not be served. */
 async function ollamaList(signal: AbortSignal): Promise<OllamaModelList["models"]> {
@@ -34,6 +39,7 @@ export function merged(models: Model[], tags: OllamaModelList["models"]): Catalo
       capabilities: model.capabilities ?? expected,
       context_length: model.context_length ?? tag?.details.context_length ?? null,
       sizeBytes: tag?.size ?? null,
+      complete: model.capabilities !== null,
     };
   });
 }
@@ -55,5 +61,7 @@ export function useModels() {
 
 /** Null where it is not known. */
 export function can(model: CatalogueModel | undefined, capability: string): boolean | null {
-  return model?.capabilities ? model.capabilities.includes(capability) : null;
+  if (!model?.capabilities) return null;
+  if (model.capabilities.includes(capability)) return true;
+  return model.complete || TOLD_BY_OLLAMA.has(capability) ? false : null;
 }

@@ -3,7 +3,14 @@ import { groupsOf } from "./groups";
 import type { CatalogueModel } from "@/client/models";
 
 function model(id: string, loaded: boolean, capabilities: string[] | null): CatalogueModel {
-  return { id, loaded, capabilities, sizeBytes: null, provider: "toy" } as CatalogueModel;
+  return {
+    id,
+    loaded,
+    capabilities,
+    sizeBytes: null,
+    complete: capabilities !== null,
+    provider: "toy",
+  } as CatalogueModel;
 }
 
 test("models in memory come first, and those that cannot do it are left out", () => {

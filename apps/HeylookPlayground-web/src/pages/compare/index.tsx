@@ -5,6 +5,7 @@ import styles from "./compare.module.css";
 import { useFilled } from "./useFilled";
 import { useRuns } from "@/chat/runs";
 import { addColumn, askAll, changeSettings, clear, MOST_COLUMNS, stopAll, useCompare } from "@/compare/store";
+import { can } from "@/client/models";
 import { Composer } from "@/composer/Composer";
 import { Button, EmptyState, IconButton, Page } from "@/components";
 import { SettingsPanel } from "@/settings/SettingsPanel";
@@ -16,7 +17,7 @@ export default function ComparePage() {
   const last = rounds.at(-1);
   const running = useRuns(({ runs }) => Object.values(last?.answers ?? {}).some((answer) => runs[answer.id]));
   const models = Object.fromEntries(columns.flatMap((it) => (it.model ? [[it.id, it.model.id]] : [])));
-  const blind = columns.find((it) => it.model?.capabilities && !it.model.capabilities.includes("vision"));
+  const blind = columns.find((it) => can(it.model, "vision") === false);
 
   return (
     <Page

@@ -50,6 +50,24 @@ def timed(text: str) -> list[Spoken]:
     return found
 
 
+def written(text: str) -> str:
+    """How the model of `weights` writes a text that it hears in one window."""
+    found = ""
+    capital, before = True, set[str]()
+    for part in (part for part in _parts(text) if not part.startswith("_")):
+        if part == STOP:
+            found += STOP
+            capital, before = True, set()
+            continue
+        word = "\u0434\u0430" if part == YES else part
+        if (capital and part != YES) or {"source": "open", "server": "local"}.get(part) in before:
+            word = word.capitalize()
+        found += f" {word}"
+        capital = False
+        before.add(part)
+    return found.strip()
+
+
 def _parts(text: str) -> list[str]:
     return re.sub(r"\.(?!\d)", " .", text.lower()).split()
 

@@ -2,7 +2,8 @@
 
 class TestMyEngine(TuneServer):
     @pytest.fixture(scope="class")
-    def entry(self, ...): return ModelEntry(id="tunes", provider=..., config=...)
+    @classmethod
+    def entry(cls, ...): return ModelEntry(id="tunes", provider=..., config=...)
 """
 
 from __future__ import annotations
@@ -81,22 +82,26 @@ class TuneServer:
     """Overridable: `entry`."""
 
     @pytest.fixture(scope="class")
-    def entry(self) -> ModelEntry:
+    @classmethod
+    def entry(cls) -> ModelEntry:
         raise NotImplementedError
 
     @pytest.fixture(scope="class")
-    def server(self, entry: ModelEntry) -> Iterator[LiveServer]:
+    @classmethod
+    def server(cls, entry: ModelEntry) -> Iterator[LiveServer]:
         settings = msgspec.structs.replace(toy_settings(), models=(entry,), default_model=entry.id)
         with live_server(settings) as running:
             yield running
 
     @pytest.fixture(scope="class")
-    def http(self, server: LiveServer) -> Iterator[httpx.Client]:
+    @classmethod
+    def http(cls, server: LiveServer) -> Iterator[httpx.Client]:
         with httpx.Client(base_url=server.url, timeout=110) as made:
             yield made
 
     @pytest.fixture(scope="class")
-    def client(self, server: LiveServer) -> Iterator[openai.OpenAI]:
+    @classmethod
+    def client(cls, server: LiveServer) -> Iterator[openai.OpenAI]:
         with openai.OpenAI(base_url=f"{server.url}/v1", api_key="any", max_retries=0) as made:
             yield made
 
@@ -172,7 +177,8 @@ class TuneServer:
     # ------------------------------------------------------------------ the official client
 
     @pytest.fixture(scope="class")
-    def recording(self) -> bytes:
+    @classmethod
+    def recording(cls) -> bytes:
         return wav(spoken(f"_0.2 {TEXT} _0.5"))
 
     def test_json_and_text(self, client: openai.OpenAI, entry: ModelEntry, recording: bytes) -> None:

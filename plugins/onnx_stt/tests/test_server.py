@@ -14,5 +14,6 @@ pytestmark = pytest.mark.integration
 
 class TestOnnxServer(TuneServer):
     @pytest.fixture(scope="class")
-    def entry(self, model: Path) -> ModelEntry:
+    @classmethod
+    def entry(cls, model: Path) -> ModelEntry:
         return ModelEntry(id="tunes", provider="onnx_stt", config={"model_path": str(model), "precision": "float"})

@@ -27,6 +27,8 @@ class Graph:
         self.file = file
         options = onnxruntime.SessionOptions()
         options.log_severity_level = QUIET
+        # Threads that wait for work by spinning take the processor from the server and from other models.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         if threads is not None:
             options.intra_op_num_threads = threads
         self._check_providers(providers)

@@ -7,16 +7,16 @@ from typing import NamedTuple
 from heylook_core.errors import LoadFailed
 from heylook_onnx_stt.sessions import Graph, Tensor
 
+DURATIONS = 5
 FLOAT, INT32, INT64 = "tensor(float)", "tensor(int32)", "tensor(int64)"
 
 
 class Sizes(NamedTuple):
-    """Of the encoder's frames, the predictor's states (layers, units), and how many durations there are."""
+    """Of the encoder's frames, and of the predictor's states."""
 
     frame: int
     layers: int
     units: int
-    durations: int
 
 
 def sizes(encoder: Graph, decoder: Graph, features: int, tokens: int) -> Sizes:
@@ -38,8 +38,8 @@ def sizes(encoder: Graph, decoder: Graph, features: int, tokens: int) -> Sizes:
         )
     _expect(decoder, decoder.inputs, "input", "targets", INT32, 2)
     _expect(decoder, decoder.inputs, "input", "target_length", INT32, 1)
-    layers, units = _state(decoder)
-    return Sizes(frame, layers, units, _durations(decoder, tokens))
+    _check_durations(decoder, tokens)
+    return Sizes(frame, *_state(decoder))
 
 
 def _expect(graph: Graph, there: dict[str, Tensor], what: str, name: str, kind: str, rank: int) -> Tensor:
@@ -79,14 +79,13 @@ def _state(decoder: Graph) -> tuple[int, int]:
     return found.pop()
 
 
-def _durations(decoder: Graph, tokens: int) -> int:
+def _check_durations(decoder: Graph, tokens: int) -> None:
     tensor = _expect(decoder, decoder.outputs, "output", "outputs", FLOAT, 4)
     told = _known(decoder, "outputs", tensor, 3)
     if told == tokens:
         raise LoadFailed(f"{decoder.file.name} tells no durations: it is a transducer, but not a TDT one.")
-    if not tokens + 2 <= told <= tokens + 16:
+    if told - tokens != DURATIONS:
         raise LoadFailed(
             f"{decoder.file.name} tells {told} numbers of each frame, but vocab.txt has {tokens} tokens, to which "
-            "a few durations come: the files are of different models."
+            f"{DURATIONS} durations come: the files are of different models."
         )
-    return told - tokens

@@ -8,7 +8,6 @@ class TestMyEngine(TuneServer):
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import signal
@@ -342,20 +341,8 @@ def _wav_header(rate: int, channels: int) -> bytes:
 
 
 def _flac_of_hours() -> bytes:
-    """Four hours of silence whose header does not say how many."""
-    import av
-
-    file = io.BytesIO()
-    with av.open(file, mode="w", format="flac") as opened:
-        stream: Any = opened.add_stream("flac", rate=8_000)
-        stream.layout = "mono"
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 60 * 8_000), np.int16), format="s16", layout="mono")
-        frame.sample_rate = 8_000
-        for _ in range(240):
-            frame.pts = None
-            opened.mux(stream.encode(frame))
-        opened.mux(stream.encode(None))
-    data = bytearray(file.getvalue())
-    (bits,) = struct.unpack_from(">Q", data, 18)
-    struct.pack_into(">Q", data, 18, bits >> 36 << 36)
+    """A second of silence whose header says four hours."""
+    data = bytearray(sound_file(np.zeros(8_000, np.float32), 8_000, "flac"))
+    (bits,) = struct.unpack_from(">Q", data, 18)  # of STREAMINFO; they end with 36 of the number of samples
+    struct.pack_into(">Q", data, 18, bits >> 36 << 36 | 4 * 3600 * 8_000)
     return bytes(data)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -74,19 +74,6 @@ EXPORTED = Form(
     vocabulary="",
 )
 SMALL = Form(fused="Preprocessor", joint="JointDecision", top_k=False, listed=True)
-
-
-def small_weights(width: int = 40) -> Weights:
-    """Of the shape of the 110m model: one LSTM, and an encoder of another width."""
-    own = weights()
-    more = width - own.widen.shape[0]
-    return replace(
-        own,
-        widen=np.pad(own.widen, ((0, more), (0, 0), (0, 0))),
-        widen_bias=np.pad(own.widen_bias, (0, more)),
-        join_encoder=np.pad(own.join_encoder, ((0, 0), (0, more))),
-        lstms=own.lstms[:1],
-    )
 
 
 def export(folder: Path, form: Form = PUBLISHED, own: Weights | None = None) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -14,13 +14,19 @@ from tools.speech_model.tunes import spoken
 
 class TestOnnxSpeech(SpeechContract):
     provider = "onnx_stt"
+    precision: ClassVar[str] = "float"
 
-    @pytest.fixture(autouse=True, params=["float", "int8"])
-    def configured(self, model: Path, request: pytest.FixtureRequest) -> None:
-        self._config = {"model_path": str(model), "precision": request.param}
+    @pytest.fixture(autouse=True)
+    def configured(self, model: Path) -> None:
+        self._config = {"model_path": str(model), "precision": self.precision}
 
     def settings(self) -> dict[str, Any]:
         return self._config
 
     def audio(self) -> np.ndarray[Any, Any]:
         return spoken(f"{self.text} _0.5")
+
+
+class TestOnnxSpeechOf8Bits(TestOnnxSpeech):
+    precision = "int8"
+    placements = ("thread",)

@@ -34,6 +34,13 @@ def runs(provider: str) -> Any:
     return pytest.param(provider, marks=pytest.mark.skipif(reason is not None, reason=str(reason)))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first test of all waits for the sets."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(400))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def children_find_the_interpreter() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:

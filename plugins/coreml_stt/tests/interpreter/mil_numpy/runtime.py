@@ -45,7 +45,7 @@ class NumpyGraph(Graph):
             raise ValueError(f"{self.name} takes {sorted(self.inputs)}, not {sorted(feed)}")
         for name, value in feed.items():
             ranges = self._program.ranges[name]
-            if str(value.dtype) != self.inputs[name].dtype:
+            if value.dtype != self.inputs[name].dtype:
                 raise TypeError(f"{name} of {self.name} is {self.inputs[name].dtype}, not {value.dtype}")
             fits = all(least <= size <= most for size, (least, most) in zip(value.shape, ranges, strict=False))
             if value.ndim != len(ranges) or not fits:
@@ -61,8 +61,11 @@ def _of(value: Any, known: dict[str, Any]) -> Any:
 def _typed(value: Any) -> np.ndarray[Any, Any]:
     """MIL has no doubles."""
     array = np.asarray(value)
-    narrower = {"float64": np.float32, "int64": np.int32}.get(str(array.dtype))
+    narrower = NARROWER.get(array.dtype)
     return array if narrower is None else array.astype(narrower)
+
+
+NARROWER = {np.dtype(np.float64): np.float32, np.dtype(np.int64): np.int32}
 
 
 class NumpyRuntime(Runtime):

@@ -14,5 +14,6 @@ pytestmark = pytest.mark.integration
 
 class TestCoreMLServer(TuneServer):
     @pytest.fixture(scope="class")
-    def entry(self, published: Path, provider: str) -> ModelEntry:
+    @classmethod
+    def entry(cls, published: Path, provider: str) -> ModelEntry:
         return ModelEntry(id="tunes", provider=provider, config={"model_path": str(published)})

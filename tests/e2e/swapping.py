@@ -56,8 +56,8 @@ class Swaps:
     def growth(self, model: str) -> float:
         """The least of the last third of the samples as a part of the median of the first third, after some to warm up.
 
-        What lies unused between what is in use comes and goes, by a tenth from one sample to the next. A leak raises the
-        least as well, and one sample that happens to be low at the beginning says nothing of those that follow.
+        What lies unused between what is in use comes and goes, by a tenth from one sample to the next. A leak raises
+        the least as well, and one sample that happens to be low at the beginning says nothing of those that follow.
         """
         samples = self.memory[model][WARM:]
         third = max(len(samples) // 3, 1)

@@ -271,7 +271,6 @@ class Worker:
         self._flush(0.0)
         self._open.clear()
         if self._loop is not None and self._loop.spill is not None:
-            self._loop.spill.flush(self._loop.cache.kept())
             self._loop.spill.close(self._spill_seconds)
 
     def _close(self) -> None:

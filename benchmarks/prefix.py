@@ -12,7 +12,7 @@ import tempfile
 import time
 import uuid
 from contextlib import ExitStack, suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.client import Stream, stream
 from benchmarks.gguf import config as gguf_config
@@ -26,7 +26,7 @@ from benchmarks.tables import ratios, spread, table
 from heylook_core.provider import Model, Snapshot
 
 HEADER = ["measure", "engine", "with", "without", "ratio", "target"]
-FIRST_HEADER = ["first token s", "engine", "shared", "new", "ratio", "the engine alone", "target"]
+FIRST_HEADER = ["first token s", "engine", "shared", "new", "ratio", "of CPU s", "the engine alone", "target"]
 SYSTEM = LONG_TEXT * 6
 OTHER_TEXT = "the lazy dog jumps over the quick brown fox. "
 # Letters of a prompt of about 2,000 tokens: a byte is a token of the random GGUF, MLX's vocabulary has words.
@@ -49,9 +49,18 @@ def prompt(start: str, letters: int, other: int = 0) -> list[dict[str, str]]:
     return [{"role": "user", "content": body[: letters - other] + tail[:other]}]
 
 
-def asked(server: Server, messages: list[dict[str, str]]) -> Stream:
+class Asked(NamedTuple):
+    """A streamed answer of two tokens, and what the server and its workers spent on it in seconds of CPU."""
+
+    answer: Stream
+    cpu: float
+
+
+def asked(server: Server, messages: list[dict[str, str]]) -> Asked:
     body = {"model": "m", "messages": messages, "max_tokens": 2, "temperature": 0, "ignore_eos": True}
-    return asyncio.run(stream(server.chat, body))
+    before = server.tree_cpu_seconds()
+    answer = asyncio.run(stream(server.chat, body))
+    return Asked(answer, server.tree_cpu_seconds() - before)
 
 
 def warm_up(server: Server) -> None:
@@ -65,25 +74,26 @@ def warm_up(server: Server) -> None:
 class FirstTokens:
     """First tokens of prompts that begin like an earlier one, and of such as share nothing.
 
-    `alone` are the same ratios of the engine without a server: the least that is possible where the rest of the
-    prompt has to be computed.
+    `alone` are the ratios of CPU seconds of the engine without a server: the least that is possible where the rest of
+    the prompt has to be computed.
     """
 
     def __init__(self) -> None:
-        self.warm: list[float] = []
-        self.cold: list[float] = []
+        self.warm: list[Asked] = []
+        self.cold: list[Asked] = []
         self.alone: list[float] = []
-        self.reused = 0.0
 
-    def add(self, answer: Stream, new: Stream) -> None:
-        self.warm.append(answer.first)
-        self.cold.append(new.first)
-        self.reused = answer.cached / answer.prompt
+    def add(self, again: Asked, new: Asked) -> None:
+        self.warm.append(again)
+        self.cold.append(new)
 
     def row(self, measure: str, engine: str, target: str) -> list[str]:
+        last = self.warm[-1].answer
+        firsts = [[one.answer.first for one in side] for side in (self.warm, self.cold)]
+        used = [[one.cpu for one in side] for side in (self.warm, self.cold)]
+        cells = [*(spread(side) for side in firsts), _ratio(*firsts), _ratio(*used)]
         alone = spread(self.alone, 3) if self.alone else ""
-        sides = spread(self.warm, 3), spread(self.cold, 3)
-        return [f"{self.reused:.1%} {measure}", engine, *sides, _ratio(self.warm, self.cold), alone, target]
+        return [f"{last.cached} of {last.prompt} tokens {measure}", engine, *cells, alone, target]
 
 
 def shared(rounds: int) -> str:
@@ -98,12 +108,12 @@ def shared(rounds: int) -> str:
             for _ in range(rounds):
                 start = uuid.uuid4().hex
                 new = asked(server, prompt(start, letters))
-                ids = [(index * 7) % (model.info.vocabulary - 10) + 5 for index in range(new.prompt)]
+                ids = [(index * 7) % (model.info.vocabulary - 10) + 5 for index in range(new.answer.prompt)]
                 whole, kept = first_token(model, ids)
                 for found, other in ((most, letters // 10 - 12), (nearly, letters // 200)):
-                    answer = asked(server, prompt(start, letters, other))
-                    found.add(answer, new)
-                    found.alone.append(_rest(model, ids, kept, answer.cached) / whole)
+                    again = asked(server, prompt(start, letters, other))
+                    found.add(again, new)
+                    found.alone.append(_rest(model, ids, kept, again.answer.cached) / whole)
                 kept.drop()
         model.close()
         rows += [most.row("shared", label, "<= 0.1"), nearly.row("shared", label, "")]
@@ -111,7 +121,7 @@ def shared(rounds: int) -> str:
 
 
 def _rest(model: Model, ids: list[int], kept: Snapshot, n: int) -> float:
-    """Seconds of a prompt that shares its first `n` tokens with a kept one."""
+    """CPU seconds of a prompt that shares its first `n` tokens with a kept one."""
     seconds, snapshot = first_token(model, ids[:n] + ids[n:][::-1], kept.cut(n))
     snapshot.drop()
     return seconds

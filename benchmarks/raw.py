@@ -49,14 +49,14 @@ def seconds(model: Model, streams: int, tokens: int, prompt: int) -> float:
 
 
 def first_token(model: Model, tokens: list[int], prefix: Snapshot | None = None) -> tuple[float, Snapshot]:
-    """Seconds from inserting a prompt to its first token, and what is kept of it; `prefix` is how it begins."""
+    """CPU seconds from inserting a prompt to its first token, and what is kept of it; `prefix` is how it begins."""
     engine = model.lanes()[0]
     cut = len(prefix.tokens) if prefix is not None else 0
-    started = time.perf_counter()
+    started = time.process_time()
     engine.insert(SequenceTask(1, tokens, limit=1, sampling=GREEDY, prefix=prefix, cut=cut))
     while not any(isinstance(out, Token) for out in engine.step(Budget(4096))):
         pass
-    taken = time.perf_counter() - started
+    taken = time.process_time() - started
     kept = engine.remove(1, keep=True)
     if kept is None:
         raise SystemExit("the engine keeps nothing of a prompt")

@@ -229,7 +229,26 @@ def test_plugins_are_listed_as_a_table_and_as_json(run, tiny):
         "version": "1.0",
         "state": "found",
         "error": "",
+        "unusable": "",
     } in rows
+
+
+def test_a_plugin_that_can_do_nothing_on_this_machine_says_so_in_the_list(run, site, monkeypatch):
+    monkeypatch.setenv("HEYLOOK_PLUGINS", "elsewhere")
+    site.install("heylook-elsewhere", "[heylook.plugins]\nelsewhere = elsewhere_cli\n", elsewhere_cli=UNUSABLE)
+    line = next(line for line in run("plugins")[1].splitlines() if "elsewhere" in line)
+    assert line.endswith("It needs a typewriter.")
+    row = next(row for row in json.loads(run("plugins", "--json")[1]) if row["name"] == "elsewhere")
+    assert (row["error"], row["unusable"]) == ("", "It needs a typewriter.")
+
+
+UNUSABLE = """
+from heylook_core.hookspecs import hookimpl
+
+@hookimpl
+def unusable():
+    return "It needs a typewriter."
+"""
 
 
 def test_checking_plugins_imports_them_and_fails_if_one_fails(run, site, monkeypatch):

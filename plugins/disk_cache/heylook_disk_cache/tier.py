@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import logging
@@ -71,7 +72,7 @@ class DiskTier(PrefixTier):
         os.utime(self._lock.fileno())
         _forget_unused(self._folder.parent, time.time() - config.unused_days * 86_400)
         self._entries = self._index()
-        self._make_room(0)
+        self._make_room(0, self._budget)
 
     def probe(self, tokens: np.ndarray[Any, Any]) -> Found | None:
         best = max(
@@ -102,26 +103,35 @@ class DiskTier(PrefixTier):
         size = sum(buffer.nbytes for buffer in buffers)
         if len(ids) == 0 or size > self._budget or self._covered(ids):
             return False
-        self._make_room(size)
-        try:
-            path = entry.write(self._folder, self._fingerprint, tokens, header, buffers)
-        except OSError as error:
-            log.warning("A prefix could not be written to %s: %s", self._folder, error)
+        self._make_room(size, self._budget)
+        path = self._written(tokens, header, buffers)
+        if path is None:
             return False
         for key in [key for key, kept in self._entries.items() if _begins(ids, kept.tokens)]:
             self._remove(key)
         stat = path.stat()
         self._entries[path.stem] = Kept(path, ids, stat.st_size, stat.st_mtime)
-        self._make_room(0)
+        self._make_room(0, self._budget)
         return path.stem in self._entries
+
+    def _written(self, tokens: Sequence[int], header: dict[str, Any], buffers: list[memoryview]) -> Path | None:
+        """The new entry's file. Where the disk is full before the budget is, the oldest entries make way for it."""
+        for last in (False, True):
+            try:
+                return entry.write(self._folder, self._fingerprint, tokens, header, buffers)
+            except OSError as error:
+                if last or error.errno != errno.ENOSPC:
+                    log.warning("A prefix could not be written to %s: %s", self._folder, error)
+                    return None
+                self._make_room(sum(buffer.nbytes for buffer in buffers), self._held)
+        return None
 
     def clear(self) -> None:
         for key in list(self._entries):
             self._remove(key)
 
     def figures(self) -> TierFigures:
-        nbytes = sum(kept.nbytes for kept in self._entries.values())
-        return TierFigures(len(self._entries), nbytes, self._hits, self._evictions, self._damaged)
+        return TierFigures(len(self._entries), self._held, self._hits, self._evictions, self._damaged)
 
     def close(self) -> None:
         self._lock.close()
@@ -152,10 +162,15 @@ class DiskTier(PrefixTier):
         """Another entry holds all of these tokens already."""
         return any(_begins(kept.tokens, ids) for kept in self._entries.values())
 
-    def _make_room(self, size: int) -> None:
-        held = sum(kept.nbytes for kept in self._entries.values())
+    @property
+    def _held(self) -> int:
+        return sum(kept.nbytes for kept in self._entries.values())
+
+    def _make_room(self, size: int, budget: int) -> None:
+        """Remove the least recently used entries until `size` more bytes are within `budget`."""
+        held = self._held
         for key in sorted(self._entries, key=lambda key: self._entries[key].used):
-            if held + size <= self._budget:
+            if held + size <= budget:
                 return
             held -= self._entries[key].nbytes
             self._evictions += 1

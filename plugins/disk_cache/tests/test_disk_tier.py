@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -143,6 +145,25 @@ def test_a_full_disk_drops_the_entry_and_harms_nobody(tmp_path: Path) -> None:
     folder.rmdir()
     assert not tier.put([1, 2, 3], HEADER, buffers(1))
     assert tier.probe(ids([1, 2, 3, 4])) is None
+    tier.close()
+
+
+def test_on_a_full_disk_the_oldest_entry_makes_way_for_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk has room for three entries, the budget for a thousand."""
+    write = entry.write
+
+    def written(folder: Path, *rest: Any) -> Path:
+        if len(files(tmp_path)) >= 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(folder, *rest)
+
+    monkeypatch.setattr(entry, "write", written)
+    tier = opened(tmp_path)
+    for number in range(5):
+        assert tier.put([number, 1, 2], HEADER, buffers(number))
+    assert [tier.probe(ids([number, 1, 2, 3])) is not None for number in range(5)] == [False, False, True, True, True]
     tier.close()
 
 

@@ -16,11 +16,16 @@ COUNTS = (b'"completion_tokens":', b'"eval_count":')  # OpenAI's name and Ollama
 
 @dataclass
 class Stream:
-    """One streamed answer: when it was asked for, when each piece came (seconds), tokens as the server counted."""
+    """One streamed answer: when it was asked for, when each piece came (seconds), tokens as the server counted.
+
+    `prompt` and `cached` are the tokens of the prompt and those of them that were reused; 0 where it does not say.
+    """
 
     asked: float
     pieces: list[float] = field(default_factory=list)
     tokens: int = 0
+    prompt: int = 0
+    cached: int = 0
     text: str = ""
 
     @property
@@ -52,6 +57,7 @@ async def stream(url: str, body: dict[str, Any], *, read_text: bool = False) -> 
     if b" 200 " not in data[:20]:
         raise RuntimeError(data.decode(errors="replace")[:2000])
     found.tokens = _completion_tokens(bytes(data))
+    found.prompt, found.cached = _last_count(data, b'"prompt_tokens":'), _last_count(data, b'"cached_tokens":')
     if read_text:
         found.text = _text(bytes(data))
     return found
@@ -59,11 +65,13 @@ async def stream(url: str, body: dict[str, Any], *, read_text: bool = False) -> 
 
 def _completion_tokens(data: bytes) -> int:
     """As the server counted; where it does not say, the pieces with text."""
-    for name in COUNTS:
-        at = data.rfind(name)
-        if at >= 0:
-            return int(data[at + len(name) :][:12].split(b",")[0].split(b"}")[0])
-    return len(CONTENT.findall(data))
+    return next((_last_count(data, name) for name in COUNTS if name in data), len(CONTENT.findall(data)))
+
+
+def _last_count(data: bytes | bytearray, name: bytes) -> int:
+    """The number after the last `name`; 0 where there is none."""
+    found = re.match(rb" *(\d+)", data[data.rfind(name) + len(name) :]) if name in data else None
+    return int(found[1]) if found else 0
 
 
 def _text(data: bytes) -> str:

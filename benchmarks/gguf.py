@@ -148,7 +148,7 @@ def gap(path: Path, arguments: argparse.Namespace) -> str:
     model = load("gguf", {**config(path), "n_ctx": 2048, "slots": 2})
     chunked, whole = [], []
     for turn in range(arguments.rounds + 1):
-        chunked.append(worst_gap(model, PrefillPace(), turn))
+        chunked.append(worst_gap(model, PrefillPace(model.lanes()[0].least_prefill), turn))
         whole.append(worst_gap(model, None, turn))
     model.close()
     ratio = spread(ratios(chunked[1:], whole[1:]))

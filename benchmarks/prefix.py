@@ -12,19 +12,25 @@ import tempfile
 import time
 import uuid
 from contextlib import ExitStack, suppress
-from typing import Any
+from typing import Any, NamedTuple
 
-from benchmarks.client import stream
+from benchmarks.client import Stream, stream
 from benchmarks.gguf import config as gguf_config
 from benchmarks.gguf_peers import llama_server
 from benchmarks.http import LONG_TEXT, MODELS
 from benchmarks.random_gguf import make_gguf
 from benchmarks.random_models import make_mlx, make_small_mlx
+from benchmarks.raw import first_token, load
 from benchmarks.servers import Server, heylook
 from benchmarks.tables import ratios, spread, table
+from heylook_core.provider import Model, Snapshot
 
 HEADER = ["measure", "engine", "with", "without", "ratio", "target"]
+FIRST_HEADER = ["first token s", "engine", "shared", "new", "ratio", "of CPU s", "the engine alone", "target"]
 SYSTEM = LONG_TEXT * 6
+OTHER_TEXT = "the lazy dog jumps over the quick brown fox. "
+# Letters of a prompt of about 2,000 tokens: a byte is a token of the random GGUF, MLX's vocabulary has words.
+LETTERS = {"MLX 10M": 5600, "GGUF 88M": 1980}
 
 
 def engines() -> dict[str, dict[str, Any]]:
@@ -32,68 +38,113 @@ def engines() -> dict[str, dict[str, Any]]:
     path = make_gguf(MODELS, "f16")
     return {
         "MLX 10M": {"id": "m", "provider": "mlx", "config": {"model_path": str(make_small_mlx(MODELS / "mlx-10m"))}},
-        "GGUF 88M": {"id": "m", "provider": "gguf", "config": {**gguf_config(path, 2), "n_ctx": 4096, "slots": 2}},
+        "GGUF 88M": {"id": "m", "provider": "gguf", "config": {**gguf_config(path, 1), "n_ctx": 4096, "slots": 2}},
     }
 
 
-def prompt(start: str, tail: str, letters: int) -> list[dict[str, str]]:
-    """One user message of `letters` letters that begins with `start` and ends with `tail`."""
-    middle = (start + LONG_TEXT * (letters // len(LONG_TEXT) + 1))[: letters - len(tail)]
-    return [{"role": "user", "content": middle + tail}]
+def prompt(start: str, letters: int, other: int = 0) -> list[dict[str, str]]:
+    """One user message of `letters` letters that begins with `start`; its last `other` letters are another text."""
+    body = start + LONG_TEXT * (letters // len(LONG_TEXT) + 1)
+    tail = OTHER_TEXT * (other // len(OTHER_TEXT) + 1)
+    return [{"role": "user", "content": body[: letters - other] + tail[:other]}]
 
 
-def first(server: Server, messages: list[dict[str, str]]) -> float:
-    """Seconds to the first token."""
+class Asked(NamedTuple):
+    """A streamed answer of two tokens, and what the server and its workers spent on it in seconds of CPU."""
+
+    answer: Stream
+    cpu: float
+
+
+def asked(server: Server, messages: list[dict[str, str]]) -> Asked:
     body = {"model": "m", "messages": messages, "max_tokens": 2, "temperature": 0, "ignore_eos": True}
-    return asyncio.run(stream(server.chat, body)).first
+    before = server.tree_cpu_seconds()
+    answer = asyncio.run(stream(server.chat, body))
+    return Asked(answer, server.tree_cpu_seconds() - before)
 
 
-def letters_for(label: str) -> int:
-    """Letters that make about 2,000 tokens: a byte is a token of the random GGUF, MLX's has merges."""
-    return 2000 if label.startswith("GGUF") else 5200
+def warm_up(server: Server) -> None:
+    """Loads the model, and lets the pace learn its speed."""
+    asked(server, prompt("warm", 400))
 
 
 # ------------------------------------------------------------------ parts
 
 
+class FirstTokens:
+    """First tokens of prompts that begin like an earlier one, and of such as share nothing.
+
+    `alone` are the ratios of CPU seconds of the engine without a server: the least that is possible where the rest of
+    the prompt has to be computed.
+    """
+
+    def __init__(self) -> None:
+        self.warm: list[Asked] = []
+        self.cold: list[Asked] = []
+        self.alone: list[float] = []
+
+    def add(self, again: Asked, new: Asked) -> None:
+        self.warm.append(again)
+        self.cold.append(new)
+
+    def row(self, measure: str, engine: str, target: str) -> list[str]:
+        last = self.warm[-1].answer
+        firsts = [[one.answer.first for one in side] for side in (self.warm, self.cold)]
+        used = [[one.cpu for one in side] for side in (self.warm, self.cold)]
+        cells = [*(spread(side) for side in firsts), _ratio(*firsts), _ratio(*used)]
+        alone = spread(self.alone, 3) if self.alone else ""
+        return [f"{last.cached} of {last.prompt} tokens {measure}", engine, *cells, alone, target]
+
+
 def shared(rounds: int) -> str:
-    """First token of a prompt of which 90 % were read before, against one that is wholly new."""
+    """A prompt of which 90 % of the tokens were read before, and one of which all but some 30 were."""
     rows = []
     for label, entry in engines().items():
-        letters = letters_for(label)
-        warm, cold = [], []
+        letters = LETTERS[label]
+        most, nearly = FirstTokens(), FirstTokens()
+        model = load(entry["provider"], entry["config"])
         with heylook([entry]) as server:
-            first(server, prompt("warm", "", 40))
+            warm_up(server)
             for _ in range(rounds):
                 start = uuid.uuid4().hex
-                cold.append(first(server, prompt(start, "", letters)))
-                warm.append(first(server, prompt(start, uuid.uuid4().hex * (letters // 320), letters)))
-        rows.append(
-            ["first token s, 90 % shared", label, spread(warm, 3), spread(cold, 3), _ratio(warm, cold), "<= 0.1"]
-        )
-    return table(HEADER, rows)
+                new = asked(server, prompt(start, letters))
+                ids = [(index * 7) % (model.info.vocabulary - 10) + 5 for index in range(new.answer.prompt)]
+                whole, kept = first_token(model, ids)
+                for found, other in ((most, letters // 10 - 12), (nearly, letters // 200)):
+                    again = asked(server, prompt(start, letters, other))
+                    found.add(again, new)
+                    found.alone.append(_rest(model, ids, kept, again.answer.cached) / whole)
+                kept.drop()
+        model.close()
+        rows += [most.row("shared", label, "<= 0.1"), nearly.row("shared", label, "")]
+    return table(FIRST_HEADER, rows)
+
+
+def _rest(model: Model, ids: list[int], kept: Snapshot, n: int) -> float:
+    """CPU seconds of a prompt that shares its first `n` tokens with a kept one."""
+    seconds, snapshot = first_token(model, ids[:n] + ids[n:][::-1], kept.cut(n))
+    snapshot.drop()
+    return seconds
 
 
 def restart(rounds: int) -> str:
     """The same after the server was stopped and started again, with the disk tier."""
     rows = []
     for label, entry in engines().items():
-        letters = letters_for(label)
-        warm, cold = [], []
+        letters = LETTERS[label]
+        found = FirstTokens()
         for _ in range(rounds):
             with tempfile.TemporaryDirectory() as folder:
                 tier = {"name": "disk", "config": {"folder": folder}}
                 start = uuid.uuid4().hex
                 with heylook([entry], prefix_tier=tier) as server:
-                    first(server, prompt("warm", "", 40))
-                    cold.append(first(server, prompt(start, "", letters)))
+                    warm_up(server)
+                    new = asked(server, prompt(start, letters))
                 with heylook([entry], prefix_tier=tier) as server:
-                    first(server, prompt("warm", "", 40))
-                    warm.append(first(server, prompt(start, uuid.uuid4().hex * (letters // 320), letters)))
-        rows.append(
-            ["first token s, after restart", label, spread(warm, 3), spread(cold, 3), _ratio(warm, cold), "<= 0.2"]
-        )
-    return table(HEADER, rows)
+                    warm_up(server)
+                    found.add(asked(server, prompt(start, letters, letters // 10 - 12)), new)
+        rows.append(found.row("shared, after a restart", label, "<= 0.2"))
+    return table(FIRST_HEADER, rows)
 
 
 def mix(rounds: int) -> str:
@@ -152,7 +203,7 @@ def unique(rounds: int) -> str:
                 "off": stack.enter_context(heylook([entry], prefix_cache_bytes=0)),
             }
             for server in servers.values():
-                first(server, prompt("warm", "", 40))
+                warm_up(server)
             for _ in range(rounds):
                 for name, server in servers.items():
                     rates[name].append(asyncio.run(_unique(server)))
@@ -164,18 +215,13 @@ def unique(rounds: int) -> str:
 async def _unique(server: Server) -> float:
     began = time.perf_counter()
     for _ in range(6):
-        body = {"model": "m", "messages": prompt(uuid.uuid4().hex, "", 400), "max_tokens": 8, "temperature": 0}
+        body = {"model": "m", "messages": prompt(uuid.uuid4().hex, 400), "max_tokens": 8, "temperature": 0}
         await stream(server.chat, body)
     return 6 / (time.perf_counter() - began)
 
 
 def quantised(rounds: int) -> str:
-    """Bytes of KV that a model holds for the same tokens, in 8 and in 16 bits (float32 on a CPU for MLX)."""
-    import numpy as np
-
-    from benchmarks.raw import GREEDY, load
-    from heylook_core.provider import Budget, SequenceTask, Token
-
+    """Bytes of KV that a model holds for the same tokens, in 8 and in 16 bits; MLX computes in float16 for it."""
     path = make_gguf(MODELS, "f16")
     plain = {**gguf_config(path), "n_ctx": 1024, "slots": 1}
     mlx = {"model_path": str(make_mlx(MODELS / "mlx-76m"))}
@@ -192,13 +238,8 @@ def quantised(rounds: int) -> str:
         sizes = []
         for settings in (small, large):
             model = load(provider, settings)
-            engine = model.lanes()[0]
-            tokens = [int(token) for token in np.arange(700) % 200 + 5]
-            engine.insert(SequenceTask(1, tokens, limit=1, sampling=GREEDY))
-            while not any(isinstance(out, Token) for out in engine.step(Budget(4096))):
-                pass
-            snapshot = engine.remove(1, keep=True)
-            sizes.append(sum(buffer.nbytes for buffer in snapshot.export()[1]) / 1e6 if snapshot is not None else 0.0)
+            _, snapshot = first_token(model, [index % 200 + 5 for index in range(700)])
+            sizes.append(sum(buffer.nbytes for buffer in snapshot.export()[1]) / 1e6)
             with suppress(Exception):
                 model.close()
         rows.append(

@@ -19,7 +19,7 @@ import msgspec
 from benchmarks.servers import environment
 from heylook_core.messages import SamplerSettings
 from heylook_core.plugins import Plugins
-from heylook_core.provider import Budget, Model, ModelSpec, SequenceTask, Token
+from heylook_core.provider import Budget, Model, ModelSpec, SequenceTask, Snapshot, Token
 
 GREEDY = SamplerSettings(temperature=0.0)
 
@@ -46,6 +46,21 @@ def seconds(model: Model, streams: int, tokens: int, prompt: int) -> float:
                 engine.remove(out.sid, keep=False)
                 open_rows -= 1
     return time.perf_counter() - started
+
+
+def first_token(model: Model, tokens: list[int], prefix: Snapshot | None = None) -> tuple[float, Snapshot]:
+    """CPU seconds from inserting a prompt to its first token, and what is kept of it; `prefix` is how it begins."""
+    engine = model.lanes()[0]
+    cut = len(prefix.tokens) if prefix is not None else 0
+    started = time.process_time()
+    engine.insert(SequenceTask(1, tokens, limit=1, sampling=GREEDY, prefix=prefix, cut=cut))
+    while not any(isinstance(out, Token) for out in engine.step(Budget(4096))):
+        pass
+    taken = time.process_time() - started
+    kept = engine.remove(1, keep=True)
+    if kept is None:
+        raise SystemExit("the engine keeps nothing of a prompt")
+    return taken, kept
 
 
 class RawLoop:

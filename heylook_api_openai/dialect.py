@@ -25,7 +25,7 @@ from heylook_api_openai.features import features
 from heylook_api_openai.meanings import MEANINGS
 from heylook_api_openai.models import model_of
 from heylook_api_openai.multipart import chat_body, files_of, with_files
-from heylook_api_openai.responses import response_begun, response_request
+from heylook_api_openai.responses import renamed, response_begun, response_request
 from heylook_api_openai.responses_output import Output
 from heylook_api_openai.responses_schema import OpenAIResponse, OpenAIResponseEvent, OpenAIResponsesRequest
 from heylook_api_openai.responses_stream import Frames, response_stream, whole_response
@@ -60,6 +60,8 @@ if TYPE_CHECKING:
 
 
 class OpenAIDialect(SpeechRoutes):
+    """What OpenAI's clients speak: chats, completions, responses, embeddings, sound to text, and token ids."""
+
     name = "openai"
     title = "OpenAI API"
     error_body = OpenAIError
@@ -203,7 +205,10 @@ class OpenAIDialect(SpeechRoutes):
     async def responses(self, call: Call) -> Reply | StreamReply:
         body: OpenAIResponsesRequest = call.body
         request = response_request(body, self._model(body.model))
-        run = await self._opened(call, body.keep_alive)(request)
+        try:
+            run = await self._opened(call, body.keep_alive)(request)
+        except HeylookError as error:
+            raise renamed(error) from error
         output = Output(response_begun(body, request, new_id("resp", "_"), int(time.time())))
         if not request.stream:
             return Reply(body=await whole_response(run, output))

@@ -24,7 +24,7 @@ class OpenAIEmbeddingRequest(msgspec.Struct, kw_only=True):
     model: str | None = None
     input: Texts
     encoding_format: Literal["float", "base64"] | None = None
-    dimensions: Annotated[int, Meta(ge=1)] | None = None
+    dimensions: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
     user: str | None = None
 
     pooling: Literal["mean", "cls", "last", "max"] | None = None

@@ -14,10 +14,13 @@ from heylook_api_openai.responses_schema import (
 )
 from heylook_api_openai.thinking import template_args_of, thinking_of
 from heylook_api_openai.tools import check_type, offered, tool_choice_of
-from heylook_core.errors import MissingField, Unsupported
+from heylook_core.errors import HeylookError, MissingField, Unsupported
 from heylook_core.messages import ChatRequest, Format, Overflow, Sampling, Tool, ToolChoice
 
 LOGPROBS = "message.output_text.logprobs"
+
+# What the core calls by the names of chat completions.
+NAMES = {"messages": "input", "max_tokens": "max_output_tokens"}
 
 REFUSED = {
     "previous_response_id": "Responses are not stored on this server: send the whole conversation as `input`.",
@@ -52,6 +55,12 @@ def response_request(body: OpenAIResponsesRequest, model: str) -> ChatRequest:
         overflow=Overflow(drop_messages=body.truncation == "auto"),
         stream=bool(body.stream),
     )
+
+
+def renamed(error: HeylookError) -> HeylookError:
+    """The error with its field as this route calls it."""
+    error.param = NAMES.get(error.param, error.param) if error.param else None
+    return error
 
 
 def _tool(tool: OpenAIFlatTool, path: str) -> Tool:

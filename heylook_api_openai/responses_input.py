@@ -97,11 +97,16 @@ def _parts(content: str | list[OpenAIInputPart], path: str, media: bool) -> tupl
     return tuple(_part(part, f"{path}[{at}]", media) for at, part in enumerate(content))
 
 
+def _text(part: OpenAIInputPart, path: str) -> str:
+    field, text = ("refusal", part.refusal) if part.type == "refusal" else ("text", part.text)
+    if text is None:
+        raise MissingField(f"The required field `{path}.{field}` is missing.", param=f"{path}.{field}")
+    return text
+
+
 def _part(part: OpenAIInputPart, path: str, media: bool) -> Part:
-    if part.type in TEXTS:
-        return TextPart(part.text or "")
-    if part.type == "refusal":
-        return TextPart(part.refusal or "")
+    if part.type in TEXTS or part.type == "refusal":
+        return TextPart(_text(part, path))
     if part.type == "input_file":
         raise Unsupported("Files in messages are not available; send their text instead.", param=path)
     if part.type not in ("input_image", "input_audio"):

@@ -13,13 +13,16 @@ from msgspec import Meta
 
 from heylook_api_openai.performance import OpenAIPerformance
 
-Count: TypeAlias = Annotated[int, Meta(ge=1)]
+Count: TypeAlias = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+Size: TypeAlias = Annotated[int, Meta(ge=0, le=2**31 - 1)]  # engines count in 32 bits
+TokenId: TypeAlias = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Share: TypeAlias = Annotated[float, Meta(ge=0, le=1)]
 Side: TypeAlias = Annotated[int, Meta(ge=1, le=16384)]
 Penalty: TypeAlias = Annotated[float, Meta(ge=-2, le=2)]
 # one text, several, token ids, or lists of those; what a list mixes is refused later
 Texts: TypeAlias = Annotated[
-    str | list[str | int | list[int]], Meta(extra={"any_of": (str, list[str], list[int], list[list[int]])})
+    str | list[str | TokenId | list[TokenId]],
+    Meta(extra={"any_of": (str, list[str], list[TokenId], list[list[TokenId]])}),
 ]
 
 # ------------------------------------------------------------------ messages
@@ -177,12 +180,12 @@ class OpenAIGenerationRequest(msgspec.Struct, kw_only=True):
     stop: str | list[str] | None = None
     n: Annotated[int, Meta(ge=1, le=128)] | None = None
 
-    top_k: Annotated[int, Meta(ge=-1)] | None = None
+    top_k: Annotated[int, Meta(ge=-1, le=2**31 - 1)] | None = None
     min_p: Share | None = None
     typical_p: Share | None = None
     repetition_penalty: Annotated[float, Meta(gt=0)] | None = None
     repeat_penalty: Annotated[float, Meta(gt=0)] | None = None
-    repetition_context_size: Annotated[int, Meta(ge=0)] | None = None
+    repetition_context_size: Size | None = None
     xtc_probability: Share | None = None
     xtc_threshold: Share | None = None
     ignore_eos: bool | None = None
@@ -213,7 +216,7 @@ class OpenAIChatRequest(OpenAIGenerationRequest, kw_only=True):
     reasoning_effort: str | None = None
     chat_template_kwargs: dict[str, Any] | None = None
     continue_final_message: bool | None = None
-    thinking_budget: Annotated[int, Meta(ge=0)] | None = None
+    thinking_budget: Size | None = None
 
     resize_max: Side | None = None
     resize_width: Side | None = None

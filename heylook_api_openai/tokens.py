@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from heylook_api_openai.content import message_of
-from heylook_api_openai.schema import OpenAIMessage, OpenAITool
+from heylook_api_openai.schema import OpenAIMessage, OpenAITool, TokenId
 from heylook_api_openai.tools import tool_of
 from heylook_core.errors import InvalidRequest, MissingField
 from heylook_core.messages import ChatRequest, Tokens
@@ -48,7 +48,7 @@ class OpenAITokenized(msgspec.Struct, kw_only=True):
 
 class OpenAIDetokenizeRequest(msgspec.Struct, kw_only=True):
     model: str | None = None
-    tokens: list[int]
+    tokens: list[TokenId]
 
 
 class OpenAIDetokenized(msgspec.Struct, kw_only=True):

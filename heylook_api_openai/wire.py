@@ -15,7 +15,7 @@ from heylook_api_openai.schema import (
     OpenAIUsage,
 )
 from heylook_core.errors import Cancelled
-from heylook_core.messages import Finished, Logprobs, TopToken
+from heylook_core.messages import Finished, Logprobs, TopToken, Usage
 
 Reason = Literal["stop", "length", "tool_calls"]
 
@@ -33,14 +33,15 @@ def finish_reason(finished: Finished | None) -> Reason:
 
 def usage_of(finishes: Sequence[Finished]) -> OpenAIUsage:
     """The prompt counts once, as the choice that reused least of it saw it; what was generated is summed up."""
-    prompt = max((finish.usage.prompt for finish in finishes), default=0)
-    completion = sum(finish.usage.completion for finish in finishes)
+    usages = [finish.usage for finish in finishes] or [Usage()]
+    prompt = max([usage.prompt for usage in usages])
+    completion = sum([usage.completion for usage in usages])
     return OpenAIUsage(
         prompt_tokens=prompt,
         completion_tokens=completion,
         total_tokens=prompt + completion,
-        prompt_tokens_details=OpenAIPromptDetails(min((finish.usage.cached for finish in finishes), default=0)),
-        completion_tokens_details=OpenAICompletionDetails(sum(finish.usage.reasoning for finish in finishes)),
+        prompt_tokens_details=OpenAIPromptDetails(min([usage.cached for usage in usages])),
+        completion_tokens_details=OpenAICompletionDetails(sum([usage.reasoning for usage in usages])),
     )
 
 

@@ -290,8 +290,9 @@ class Codec(ABC):
 class Guide(ABC):
     """A token-level automaton that constrains one sequence. Methods never raise: a fault forces the end.
 
-    The engine calls it, on the engine thread: `mask` (or `accepts`) before it samples a token, `advance` with the token
-    it took. It does so itself because some engines sample the next token before the core has seen the last.
+    The engine calls it, on the engine thread: `mask` before it samples a token and `advance` with the token it took, or
+    `take` with one that it would like. It does so itself because some engines sample the next token before the core has
+    seen the last.
     """
 
     @property
@@ -313,6 +314,13 @@ class Guide(ABC):
 
     @abstractmethod
     def advance(self, token: int) -> None: ...
+
+    def take(self, token: int) -> bool:
+        """Advance with a token if it is accepted; says whether it was."""
+        if not self.accepts(token):
+            return False
+        self.advance(token)
+        return True
 
 
 class Snapshot(ABC):
@@ -446,6 +454,8 @@ class Engine(ABC):
     """
 
     rows: int = 1
+    least_prefill: int = 32
+    """Prompt tokens of which fewer would hardly make a step shorter: the least that is read beside running rows."""
 
     @abstractmethod
     def cost(self, lengths: Sequence[int]) -> int:

@@ -68,7 +68,7 @@ class TurnLoop:
         self._sids = count(1)
         self._waiting: list[Choice] = []
         self._live: dict[Engine, dict[int, Choice]] = {engine: {} for engine in model.lanes()}
-        self._paces = {engine: PrefillPace() for engine in self._live}
+        self._paces = {engine: PrefillPace(engine.least_prefill) for engine in self._live}
         self._jobs: list[QueuedJob] = []
         self._wanted = 0
         self._stalled = False

@@ -10,7 +10,6 @@ SHORT_SECONDS = 0.5
 WHOLE_SECONDS = 1.0
 SHORT_PROMPT = 192
 FIRST_CHUNK = 128
-SMALLEST_CHUNK = 32
 LARGEST_CHUNK = 4096
 
 
@@ -21,10 +20,11 @@ class PrefillPace:
     nobody waits for tokens, `ALONE_SECONDS`, which still bounds how late a cancellation is seen. Short prompts are not
     cut up beside others: one if it takes `WHOLE_SECONDS` at most, several as `SHORT_SECONDS` allow. Cut into pieces
     they would delay the others as much in all, and while they are read, step after step computes few rows. The end
-    of a long prompt is not a short one.
+    of a long prompt is not a short one. `least` is what the engine wants at the least, `Engine.least_prefill`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, least: int) -> None:
+        self._least = least
         self.tokens_per_second: float | None = None
         self._decode_seconds = 0.0
 
@@ -34,13 +34,13 @@ class PrefillPace:
         if speed is None:
             return FIRST_CHUNK
         if not decoding:
-            return _bounded(speed * ALONE_SECONDS)
+            return self._bounded(speed * ALONE_SECONDS)
         whole = 0
         for tokens in sorted(remaining):
             if tokens > SHORT_PROMPT or whole + tokens > speed * (SHORT_SECONDS if whole else WHOLE_SECONDS):
                 break
             whole += tokens
-        return max(whole, _bounded(speed * BESIDE_SECONDS))
+        return max(whole, self._bounded(speed * BESIDE_SECONDS))
 
     def learn(self, seconds: float, prefilled: int, decoded: bool) -> None:
         """A step of `seconds` took `prefilled` prompt tokens, beside decode rows or not."""
@@ -52,6 +52,5 @@ class PrefillPace:
         known = self.tokens_per_second
         self.tokens_per_second = rate if known is None else 0.7 * known + 0.3 * rate
 
-
-def _bounded(tokens: float) -> int:
-    return int(min(max(tokens, SMALLEST_CHUNK), LARGEST_CHUNK))
+    def _bounded(self, tokens: float) -> int:
+        return int(min(max(tokens, self._least), LARGEST_CHUNK))

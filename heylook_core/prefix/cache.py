@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from operator import methodcaller
 from typing import Any, TypeAlias
 
@@ -114,9 +114,14 @@ class PrefixCache:
         """Everything that is held, most recently used first."""
         return list(reversed(self._entries.values()))
 
-    def clear(self) -> None:
+    def drain(self) -> Iterator[Snapshot]:
+        """Everything, least recently used first; each belongs to the caller as it is taken."""
         while self._entries:
-            self._remove(next(iter(self._entries)))
+            yield self._entries.popitem(last=False)[1]
+
+    def clear(self) -> None:
+        for snapshot in self.drain():
+            snapshot.drop()
 
     def _least_useful(self) -> int:
         """Of the least recently used entries the one that takes the fewest tokens along that no other entry holds.
@@ -131,11 +136,8 @@ class PrefixCache:
         others = (other.tokens for name, other in self._entries.items() if name != key)
         return max((common_prefix(tokens, other) for other in others), default=0) if self._trims else 0
 
-    def _remove(self, key: int) -> int:
-        snapshot = self._entries.pop(key)
-        nbytes = snapshot.nbytes
-        snapshot.drop()
-        return nbytes
+    def _remove(self, key: int) -> None:
+        self._entries.pop(key).drop()
 
     def _usable(self, key: int, shared: int, prompt: np.ndarray[Any, Any]) -> int:
         """A picture is used whole or not at all: its positions may see each other."""

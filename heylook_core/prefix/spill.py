@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
+import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 from queue import PriorityQueue
 
@@ -22,6 +24,8 @@ log = logging.getLogger(__name__)
 WORTH_FETCHING = 64
 # Exports that wait for the disk; beyond this, states are dropped rather than held in memory twice.
 MOST_PENDING_BYTES = 512 << 20
+# A tier that refuses is asked again after so long: who has its folder may be a server that is just ending.
+RETRY_SECONDS = 5.0
 
 # A request that waits for its prefix goes before writes; the end comes last.
 _LOOK, _PUT, _END = range(3)
@@ -30,7 +34,7 @@ _LOOK, _PUT, _END = range(3)
 class Spill:
     """Moves snapshots between a worker's memory cache and a tier.
 
-    `ask`, `evicted`, `export_one`, `flush` and `close` are called on the engine thread. `post` brings an action back to
+    `ask`, `evicted`, `export_one`, `clear` and `close` are called on the engine thread. `post` brings an action back to
     it and may be called from the io thread.
     """
 
@@ -46,10 +50,13 @@ class Spill:
         self._cache = cache
         self._post = post
         self._tier: PrefixTier | None = None
+        self._retry_at = 0.0
         self._work: PriorityQueue[tuple[int, int, Callable[[], None] | None]] = PriorityQueue()
         self._order = count()
         self._leaving: deque[Snapshot] = deque()
-        self._pending_bytes = 0
+        # Exported on the engine thread, written on the io thread: each is counted by one thread only.
+        self._given_bytes = 0
+        self._written_bytes = 0
         self.figures = TierFigures()
         self.refused = ""
         self._thread = threading.Thread(target=self._run, name=f"{threading.current_thread().name}-io", daemon=True)
@@ -76,26 +83,40 @@ class Spill:
         if not self._leaving:
             return
         snapshot = self._leaving.popleft()
-        if self._pending_bytes + snapshot.nbytes <= MOST_PENDING_BYTES:
+        if not self.refused and self._has_room(snapshot):
             self._export(snapshot)
         snapshot.drop()
 
-    def flush(self, snapshots: list[Snapshot]) -> None:
-        """Write what was evicted and these as well; returns when they are on their way."""
-        for snapshot in [*self._leaving, *snapshots]:
-            self._export(snapshot)
-        self._leaving.clear()
-
     def clear(self) -> None:
-        self._leaving.clear()
+        """Forget what memory let go of, and everything that the tier has."""
+        for snapshot in self._drain():
+            snapshot.drop()
         self._give(_PUT, self._clear)
 
     def close(self, seconds: float) -> None:
-        """Wait for pending writes, at most `seconds`, and close the tier."""
+        """Write everything that memory has, the longest unused first, and close the tier; takes at most `seconds`.
+
+        Each leaves memory as it is exported, so that it is not held twice.
+        """
+        deadline = time.monotonic() + seconds
+        for snapshot in itertools.chain(self._drain(), self._cache.drain()):
+            while not (self._has_room(snapshot) or self.refused) and time.monotonic() < deadline:
+                time.sleep(0.01)
+            if time.monotonic() < deadline and not self.refused:
+                self._export(snapshot)
+            snapshot.drop()
         self._give(_END, None)
-        self._thread.join(seconds)
+        self._thread.join(max(deadline - time.monotonic(), 0.0))
         if self._thread.is_alive():
             log.warning("The prefix tier did not finish writing within %.0f s; what is left is lost.", seconds)
+
+    def _drain(self) -> Iterator[Snapshot]:
+        while self._leaving:
+            yield self._leaving.popleft()
+
+    def _has_room(self, snapshot: Snapshot) -> bool:
+        pending = self._given_bytes - self._written_bytes
+        return pending == 0 or pending + snapshot.nbytes <= MOST_PENDING_BYTES
 
     def _export(self, snapshot: Snapshot) -> None:
         try:
@@ -107,7 +128,7 @@ class Spill:
             return
         tokens = snapshot.tokens.tolist()
         size = sum(buffer.nbytes for buffer in buffers)
-        self._pending_bytes += size
+        self._given_bytes += size
         self._give(_PUT, lambda: self._put(tokens, header, buffers, size))
 
     def _give(self, rank: int, work: Callable[[], None] | None) -> None:
@@ -123,12 +144,9 @@ class Spill:
     # ------------------------------------------------------------------ io thread
 
     def _run(self) -> None:
-        try:
-            self._tier = self._open_tier()
-        except Exception as error:
-            self.refused = str(error)
-            log.warning("The prefix tier is not used: %s", error)
+        self._open()
         while (work := self._work.get()[2]) is not None:
+            self._open()
             try:
                 work()
             except Exception:
@@ -137,6 +155,18 @@ class Spill:
                 self.figures = self._tier.figures()
         if self._tier is not None:
             self._tier.close()
+
+    def _open(self) -> None:
+        if self._tier is not None or time.monotonic() < self._retry_at:
+            return
+        try:
+            self._tier = self._open_tier()
+            self.refused = ""
+        except Exception as error:
+            if str(error) != self.refused:
+                log.warning("The prefix tier is not used: %s", error)
+            self.refused = str(error)
+            self._retry_at = time.monotonic() + RETRY_SECONDS
 
     def _look(self, tokens: np.ndarray[tuple[int], np.dtype[np.int32]], known: int, go_on: Callable[[], None]) -> None:
         stored, found = None, None
@@ -158,7 +188,7 @@ class Spill:
             if self._tier is not None:
                 self._tier.put(tokens, header, buffers)
         finally:
-            self._pending_bytes -= size
+            self._written_bytes += size
 
     def _clear(self) -> None:
         if self._tier is not None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from heylook_core.errors import InvalidRequest
+
+MOST = 10_000
 _QUOTED = re.compile(r"\"([^\"]*)\"|'([^']*)'")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
@@ -18,15 +21,24 @@ class Filling:
         self._numbers = _NUMBER.findall(text)
 
     def value(self, schema: Any, key: str = "", root: dict[str, Any] | None = None) -> Any:
-        """A value that the schema allows, as far as its common keywords go. Deterministic."""
+        """A value that the schema allows, as far as its common keywords go. Deterministic.
+
+        Raises InvalidRequest for what is no schema, or goes on for ever.
+        """
+        try:
+            return self._value(schema, key, root)
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+            raise InvalidRequest(f"No value fits this schema ({type(error).__name__}: {error}).") from error
+
+    def _value(self, schema: Any, key: str, root: dict[str, Any] | None) -> Any:
         if not isinstance(schema, dict):
             return self._string(key, {})
         root = schema if root is None else root
         if "$ref" in schema:
-            return self.value(_referred(root, schema["$ref"]), key, root)
+            return self._value(_referred(root, schema["$ref"]), key, root)
         for alternatives in ("anyOf", "oneOf", "allOf"):
             if schema.get(alternatives):
-                return self.value(schema[alternatives][0], key, root)
+                return self._value(schema[alternatives][0], key, root)
         if "const" in schema:
             return schema["const"]
         if schema.get("enum"):
@@ -37,9 +49,9 @@ class Filling:
         kind = schema.get("type", "object" if "properties" in schema else "string")
         kind = kind[0] if isinstance(kind, list) else kind
         if kind == "object":
-            return {name: self.value(one, name, root) for name, one in schema.get("properties", {}).items()}
+            return {name: self._value(one, name, root) for name, one in schema.get("properties", {}).items()}
         if kind == "array":
-            return [self.value(schema.get("items", {}), key, root) for _ in range(max(schema.get("minItems", 1), 1))]
+            return [self._value(schema.get("items", {}), key, root) for _ in range(_least(schema, "minItems", 1) or 1)]
         if kind in ("integer", "number"):
             return self._number(key, schema, kind)
         if kind == "boolean":
@@ -50,7 +62,7 @@ class Filling:
         found = self._named(key)
         if found is None:
             found = self._strings.pop(0) if self._strings else key or "text"
-        return found[: schema.get("maxLength", len(found))].ljust(schema.get("minLength", 0), "x")
+        return found[: schema.get("maxLength", len(found))].ljust(_least(schema, "minLength", 0), "x")
 
     def _number(self, key: str, schema: dict[str, Any], kind: str) -> int | float:
         found = self._named(key)
@@ -62,6 +74,13 @@ class Filling:
     def _named(self, key: str) -> str | None:
         found = re.search(rf"\b{re.escape(key)}\s*[=:]\s*(?:\"([^\"]*)\"|([^\s,;]+))", self._text) if key else None
         return None if found is None else found[1] if found[1] is not None else found[2]
+
+
+def _least(schema: dict[str, Any], key: str, usual: int) -> int:
+    found = int(schema.get(key, usual))
+    if found > MOST:
+        raise ValueError(f"{key} is above {MOST}")
+    return found
 
 
 def _referred(root: dict[str, Any], reference: str) -> Any:

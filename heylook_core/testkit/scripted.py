@@ -92,8 +92,8 @@ class ScriptedProvider(ScriptedSpeech):
         return self._vocabulary.text(ids, "tokens")
 
     def chat(self, request: ChatRequest, cancelled: ThreadEvent) -> Iterator[Event]:
-        _check_format(request)
         said = self._text(request.prompt, "prompt") if request.prompt is not None else request.messages[-1].text
+        _check_schemas(request, said)
         prompt = self._prompt_words(request, said)
         limit = self._limit(request, prompt)
         yield Accepted(prompt)
@@ -147,10 +147,17 @@ class ScriptedProvider(ScriptedSpeech):
         return min(request.max_tokens or request.default_max_tokens or DEFAULT_MAX_TOKENS, context - prompt)
 
 
-def _check_format(request: ChatRequest) -> None:
-    if request.format is not None and request.format.kind in ("regex", "grammar"):
+def _check_schemas(request: ChatRequest, said: str) -> None:
+    """What is going to be filled can be: found out before anything is answered."""
+    if request.tool_choice.mode == "required":
+        for tool in request.tools:
+            Filling(said).value(tool.parameters or {})
+    if request.format is None:
+        return
+    if request.format.kind in ("regex", "grammar"):
         message = f"The scripted provider does not support constraints of the kind {request.format.kind!r}."
         raise Unsupported(message, param=request.format.param)
+    formatted(request.format, said)
 
 
 def answer(request: ChatRequest, said: str) -> Iterator[Reasoning | Text | ToolOpen | ToolArgs]:

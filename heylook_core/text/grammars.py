@@ -17,7 +17,8 @@ from heylook_core.provider import Codec, Guide
 from heylook_core.text.guide import Closed, Free, GrammarGuide
 from heylook_core.text.plan import TextPlan, special_parts
 from heylook_core.text.reasoning import ReasoningFormat
-from heylook_core.text.tools.format import bounded, inline
+from heylook_core.text.tools.bounds import bounded
+from heylook_core.text.tools.format import inline
 from heylook_core.text.tools.harmony import TO_ANSWER, TO_CALL, HarmonyFormat
 
 MOST_CALLS = 8

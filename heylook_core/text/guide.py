@@ -117,6 +117,13 @@ class GrammarGuide(Guide):
         except Exception as error:
             self._fail(error)
 
+    def take(self, token: int) -> bool:
+        try:
+            return self._take(token)
+        except Exception as error:
+            self._fail(error)
+            return token in self._eos
+
     # ------------------------------------------------------------------ what may come
 
     def _mask(self) -> Mask | None:
@@ -147,6 +154,17 @@ class GrammarGuide(Guide):
         return int(self._matcher.validate_tokens([token])) == 1
 
     # ------------------------------------------------------------------ what came
+
+    def _take(self, token: int) -> bool:
+        """Inside of the grammar that is one look at it, where `accepts` and `advance` are two."""
+        if self._phase != "grammar" or self._forced or token in self._eos:
+            return super().take(token)
+        if not self._matcher.try_consume_tokens([token]):
+            return False
+        self._left -= 1
+        self._consumed(token)
+        self._close_in_time()
+        return True
 
     def _advance(self, token: int) -> None:
         if self._phase == "over":
@@ -203,6 +221,9 @@ class GrammarGuide(Guide):
             raise ValueError(self._matcher.get_error() or f"token {token} does not fit the grammar")
         if self._forced:
             self._forced.popleft()
+        self._consumed(token)
+
+    def _consumed(self, token: int) -> None:
         if self._closed is not None:
             self._document.append(token)
         if self._matcher.is_stopped():

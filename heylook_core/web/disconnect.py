@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from typing import Any, TypeAlias
 
 from heylook_core.departure import Departure
+from heylook_core.web.joined import JoinedWrites, has_size, joined
 
 Scope: TypeAlias = dict[str, Any]
 Message: TypeAlias = dict[str, Any]
@@ -26,9 +27,9 @@ SHORT_SECONDS = 0.02
 class Disconnects:
     """ASGI wrapper: puts a `Departure` under the scope key `heylook.departure` and announces it.
 
-    What is put into the ExitStack `heylook.held` is closed with the exchange. A handler that has not ended a second
-    after its client left is cancelled. A WebSocket's departure is announced when its task ends or notices it; it gets
-    the server's `send` under `heylook.send`.
+    What is put into the ExitStack that `heylook.held` gives is closed with the exchange. A handler that has not ended
+    a second after its client left is cancelled. A WebSocket's departure is announced when its task ends or notices it;
+    it gets the server's `send` under `heylook.send`.
     """
 
     def __init__(self, app: ASGIApp, write_timeout: float) -> None:
@@ -43,10 +44,10 @@ class Disconnects:
             return
         exchange = Exchange(receive, send, self._write_timeout)
         scope[DEPARTURE] = exchange.departure
+        scope[HELD] = exchange.held
         self._begin(exchange)
         try:
-            with ExitStack() as scope[HELD]:
-                await exchange.run(self.app, scope)
+            await exchange.run(self.app, scope)
         finally:
             self._fresh.discard(exchange)
 
@@ -88,6 +89,14 @@ class Exchange:
         self._stuck = 0
         self._interval = write_timeout / CHECKS
         self._timer: asyncio.TimerHandle | None = None
+        self._joined: JoinedWrites | None = None
+        self._held: ExitStack | None = None
+
+    def held(self) -> ExitStack:
+        """What is closed with the exchange."""
+        if self._held is None:
+            self._held = ExitStack()
+        return self._held
 
     async def run(self, app: ASGIApp, scope: Scope) -> None:
         task = asyncio.current_task()
@@ -103,6 +112,8 @@ class Exchange:
                 self._timer.cancel()
             if self._watcher is not None:
                 self._watcher.cancel()
+            if self._held is not None:
+                self._held.close()
 
     def _end_later(self, task: asyncio.Task[Any]) -> None:
         """A handler ends by itself when its Departure happens; one that does not is cancelled."""
@@ -139,7 +150,14 @@ class Exchange:
     async def send(self, message: Message) -> None:
         """Pass a message on. `_steps` is odd while the server waits for the client to read: no timer per token."""
         self._steps += 1
-        await self._send(message)
+        if message["type"] == "http.response.start" and has_size(message):
+            self._joined = joined(self._send)
+            await self._send(message)
+        else:
+            await self._send(message)
+            if self._joined is not None:
+                self._joined.end()
+                self._joined = None
         self._steps += 1
 
     def _look(self) -> None:

@@ -60,7 +60,7 @@ async def read_form(request: falcon.asgi.Request, limit: Limit) -> Form:
 
 
 async def _parts(request: falcon.asgi.Request, limit: Limit) -> Form:
-    held: ExitStack = request.scope[HELD]
+    held: ExitStack = request.scope[HELD]()
     form = Form(texts=[], files=[])
     room = TEXT_BYTES
     stream = _counted(request.stream, limit)

@@ -13,10 +13,12 @@ from typing import Any
 
 import msgspec
 
+from heylook_core.errors import InvalidRequest
 from heylook_core.workers.protocol import FromWorker, ToWorker
 
 _LENGTH = struct.Struct("<I")
 LARGEST_FRAME = 1 << 30
+LARGEST_FLOAT = 1 << 1023
 
 encoder = msgspec.msgpack.Encoder()
 to_worker: msgspec.msgpack.Decoder[ToWorker] = msgspec.msgpack.Decoder(ToWorker)
@@ -24,9 +26,30 @@ from_worker: msgspec.msgpack.Decoder[FromWorker] = msgspec.msgpack.Decoder(FromW
 
 
 def pack(message: Any) -> bytes:
-    """A whole frame."""
-    payload = encoder.encode(message)
+    """A whole frame. Raises InvalidRequest for an integer that has no room on the wire."""
+    try:
+        payload = encoder.encode(message)
+    except OverflowError:
+        payload = encoder.encode(_narrowed(message))
     return _LENGTH.pack(len(payload)) + payload
+
+
+def _narrowed(value: Any, free: bool = False) -> Any:
+    """Integers beyond 64 bits, inside of JSON that is free in its form, as the floats that most readers make of them.
+
+    A schema may well say that a number is below 2**128. Elsewhere they are a mistake. Raises InvalidRequest.
+    """
+    if isinstance(value, msgspec.Struct):
+        return type(value)(**{name: _narrowed(getattr(value, name)) for name in value.__struct_fields__})
+    if isinstance(value, dict):
+        return {key: _narrowed(one, True) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_narrowed(one, free) for one in value)
+    if not isinstance(value, int) or -(2**63) <= value < 2**64:
+        return value
+    if not free:
+        raise InvalidRequest(f"The integer {str(value)[:40]} is out of range: 64 bits are the most.")
+    return float(value) if abs(value) < LARGEST_FLOAT else None
 
 
 class FrameBuffer:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -251,8 +252,6 @@ def test_a_model_may_open_its_reasoning_itself_before_the_document() -> None:
 
 
 def test_mask_and_accepts_say_the_same() -> None:
-    import numpy as np
-
     guide = prepared(ask(format=Format("schema", SCHEMA), **thinking(2))).guides[0]
     for _ in range(60):
         mask = guide.mask()
@@ -321,7 +320,7 @@ def test_a_call_cannot_be_forced_where_its_format_is_not_known() -> None:
 
 
 def test_an_integer_without_limits_cannot_go_on_for_ever() -> None:
-    from heylook_core.text.tools.format import LARGEST_INTEGER, bounded
+    from heylook_core.text.tools.bounds import LARGEST_INTEGER, bounded
 
     schema = {
         "type": "object",
@@ -356,7 +355,7 @@ def test_an_integer_without_limits_cannot_go_on_for_ever() -> None:
 def test_an_object_has_the_properties_that_it_names_unless_it_speaks_of_others(
     schema: dict[str, Any], closed: bool
 ) -> None:
-    from heylook_core.text.tools.format import bounded
+    from heylook_core.text.tools.bounds import bounded
 
     assert (bounded(schema).get("additionalProperties") is False) is closed
     assert (bounded({"items": schema})["items"].get("additionalProperties") is False) is closed
@@ -399,3 +398,68 @@ def test_a_budget_beside_tools_is_refused_where_calls_look_like_reasoning() -> N
     with pytest.raises(Unsupported, match="budget") as refused:
         prepared(ask(tools=(CLOCK,), thinking=Thinking(budget=5)), tool_format="harmony", reasoning_format="harmony")
     assert refused.value.param == "thinking_budget"
+
+
+COLOURS = Tool("paint", None, {
+    "type": "object",
+    "properties": {
+        "colour": {"$ref": "#/$defs/Colour"},
+        "where": {"$ref": "#/$defs/Place"},
+        "again": {"anyOf": [{"$ref": "#/$defs/Colour"}, {"type": "null"}]},
+    },
+    "required": ["colour", "where", "again"],
+    "additionalProperties": False,
+    "$defs": {
+        "Colour": {"type": "string", "enum": ["1", "2"], "title": "Colour"},
+        "Place": {
+            "type": "object",
+            "properties": {"x": {"$ref": "#/$defs/Side"}, "y": {"$ref": "#/$defs/Side"}},
+            "required": ["x", "y"],
+            "additionalProperties": False,
+        },
+        "Side": {"type": "integer", "minimum": 0, "maximum": 9},
+    },
+})  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORCED)
+def test_a_forced_call_follows_the_references_of_its_schema(name: str) -> None:
+    """As pydantic writes models inside models, and enumerations."""
+    request = ask("x", 1.0, tools=(COLOURS,), tool_choice=ToolChoice("required", ("paint",)), max_tokens=2000)
+    (events,) = answers(request, tool_format=name)
+    assert [event.name for event in events if isinstance(event, ToolOpen)] == ["paint"]
+    arguments = json.loads(text_of(events, ToolArgs))
+    assert arguments["colour"] in ("1", "2")
+    assert arguments["where"].keys() == {"x", "y"}
+    assert arguments["where"]["x"] in range(10)
+    assert arguments["again"] in ("1", "2", None)
+
+
+@pytest.mark.parametrize("name", FORCED)
+@pytest.mark.parametrize(
+    "parameters", [{"properties": []}, {"properties": {"a": {}}, "required": "a"}, {"$ref": "#/no"}]
+)
+def test_parameters_that_are_no_schema_are_refused_in_every_format(name: str, parameters: dict[str, Any]) -> None:
+    request = ask("x", tools=(Tool("f", None, parameters),), tool_choice=ToolChoice("required"))
+    with pytest.raises(InvalidRequest) as refused:
+        prepared(request, tool_format=name)
+    assert refused.value.param == "tools"
+
+
+@given(st.data())
+@settings(max_examples=30, deadline=None)
+def test_to_take_a_token_is_to_accept_it_and_to_advance(data: st.DataObject) -> None:
+    """At every step, of reasoning and document, with tokens that fit and tokens that do not."""
+    request = ask(format=Format("json"), max_tokens=40, thinking=Thinking(budget=4))
+    (one,), (other,) = (prepared(request, reasoning_format="think").guides for _ in range(2))
+    for _ in range(45):
+        mask = other.mask()
+        bits = np.ones(259, np.uint8) if mask is None else np.unpackbits(mask, count=259, bitorder="little")
+        fits = data.draw(st.sampled_from(np.flatnonzero(bits).tolist()))
+        for token in (data.draw(st.integers(0, 258)), fits):
+            accepted = other.accepts(token)
+            assert one.take(token) == accepted
+            if accepted:
+                other.advance(token)
+                break
+        assert (one.complete, one.cut) == (other.complete, other.cut)

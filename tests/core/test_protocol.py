@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from typing import Any
 
 import msgspec
@@ -11,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heylook_core import errors
-from heylook_core.messages import ChatRequest, Failed, Finished, Message, Sampling, Text, TextPart
+from heylook_core.messages import ChatRequest, Failed, Finished, Message, Sampling, Text, TextPart, Tool
 from heylook_core.plugins import Plugins
 from heylook_core.provider import EmbedOptions, ModelSpec
 from heylook_core.workers import wire
@@ -109,6 +111,22 @@ def test_frames_are_found_however_the_stream_is_cut(data: bytes, size: int) -> N
     assert [msgspec.msgpack.decode(frame) for frame in frames] == [{"data": data}, [1], "end"]
 
 
+def test_a_schema_may_speak_of_numbers_beyond_64_bits() -> None:
+    schema = {"maximum": 2**128, "enum": [-(2**64), 1]}
+    request = chat("x", tools=(Tool("f", None, schema),), template_args={"most": 2**5000})
+    (frame,) = wire.FrameBuffer().feed(wire.pack(Submit(1, request)))
+    crossed = wire.to_worker.decode(frame)
+    assert isinstance(crossed, Submit)
+    assert crossed.request.tools[0].parameters == {"maximum": float(2**128), "enum": [-float(2**64), 1]}
+    assert crossed.request.template_args == {"most": None}
+    assert crossed.request.messages == request.messages
+
+
+def test_a_number_of_the_request_beyond_64_bits_is_the_client_s_mistake() -> None:
+    with pytest.raises(errors.InvalidRequest, match="64 bits"):
+        wire.pack(Submit(1, msgspec.structs.replace(chat("x"), prompt=(2**64,))))
+
+
 def _tree(cls: type[errors.HeylookError]) -> list[type[errors.HeylookError]]:
     return [cls, *(sub for child in cls.__subclasses__() for sub in _tree(child))]
 
@@ -123,3 +141,13 @@ def test_every_error_crosses_as_what_it_is(cls: type[errors.HeylookError]) -> No
 def test_the_tree_in_the_docstring_is_the_tree() -> None:
     drawn = errors.__doc__ or ""
     assert all(f"{cls.__name__} " in drawn or f"{cls.__name__}\n" in drawn for cls in _tree(errors.HeylookError))
+
+
+def test_a_worker_process_imports_no_event_loop_and_no_web() -> None:
+    """It would be a tenth of the time that a small model takes to load."""
+    code = (
+        "import sys, heylook_core.workers.child; "
+        "print({'asyncio', 'falcon', 'uvicorn', 'ssl', 'numpy', 'jinja2'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("set()\n", "")

@@ -88,6 +88,16 @@ def test_it_fills_schemas_and_chooses() -> None:
         events("x", format=Format("regex", text="a"))
 
 
+@pytest.mark.parametrize(
+    "schema", [{"properties": []}, {"$ref": "#"}, {"type": "array", "minItems": 10**7}, {"enum": 5}]
+)
+def test_it_refuses_what_is_no_schema_before_it_answers(schema: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest):
+        events("hello", format=Format("schema", schema))
+    with pytest.raises(InvalidRequest):
+        events("hello", tools=(Tool("f", None, schema),), tool_choice=ToolChoice("required"))
+
+
 def test_it_thinks_on_demand_and_counts_it() -> None:
     for found in (events("think one two"), events("one two", thinking=Thinking(enabled=True))):
         assert joined(found, Reasoning) == "I think about: one two"

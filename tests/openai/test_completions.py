@@ -112,6 +112,8 @@ def test_offsets_point_into_the_text(http: httpx.Client):
         ({"prompt": ["a", 1]}, "prompt"),
         ({"prompt": [[1], []]}, "prompt[1]"),
         ({"prompt": [999]}, "prompt"),
+        ({"prompt": [-1]}, "prompt[0]"),
+        ({"prompt": [[2**70]]}, "prompt[0][0]"),
         ({"prompt": ""}, "prompt"),
         ({"best_of": 2}, "best_of"),
         ({"n": 2, "best_of": 1}, "best_of"),

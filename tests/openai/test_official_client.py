@@ -155,6 +155,17 @@ def test_a_response_has_text_usage_and_no_state(client: openai.OpenAI):
     assert refused.value.param == "previous_response_id"
 
 
+def test_the_async_client_parses_and_streams_responses_too(server: LiveServer):
+    async def told() -> tuple[Any, str]:
+        async with openai.AsyncOpenAI(base_url=f"{server.url}/v1", api_key="any", max_retries=0) as made:
+            parsed = await made.responses.parse(model="scripted", input="'Bob' is 42", text_format=Person)
+            async with made.responses.stream(model="scripted", input="say one two") as stream:
+                final = await stream.get_final_response()
+        return parsed.output_parsed, final.output_text
+
+    assert asyncio.run(told()) == (Person(name="Bob", age=42), "one two")
+
+
 def test_a_streamed_response_accumulates(client: openai.OpenAI):
     with client.responses.stream(model="scripted", input="say one two three") as stream:
         kinds = [event.type for event in stream]

@@ -59,6 +59,7 @@ def test_a_provider_that_only_yields_events_may_tell_its_tokens_too(http: httpx.
         ("/tokenize", {"prompt": "a", "content": "b"}),
         ("/detokenize", {"tokens": [999]}),
         ("/detokenize", {"tokens": "x"}),
+        ("/detokenize", {"tokens": [2**70]}),
         ("/tokenize", {"prompt": "a", "model": "acme/calling"}),
         ("/detokenize", {"tokens": [1], "model": "acme/calling"}),
     ],

@@ -91,6 +91,21 @@ def test_where_it_tests_the_extras_for_images_are_tested_too(checkout: Checkout)
     assert "-e plugins/gguf[vision]" in checkout.calls[-1]
 
 
+def test_where_coreml_does_not_run_its_plugin_is_installed_for_tests_and_on_request(checkout: Checkout) -> None:
+    package = checkout.folder / "plugins/coreml_stt/heylook_coreml_stt"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    shutil.copy(ROOT / "plugins/coreml_stt/pyproject.toml", package.parent)
+    executable(checkout.folder / "bin/uname", "#!/bin/sh\ncase $1 in -m) echo x86_64 ;; *) echo Linux ;; esac\n")
+    assert "leaving out coreml_stt: coreml_stt needs macOS" in checkout.setup("install", "all").stderr
+    assert "coreml_stt" not in checkout.calls[-1]
+    checkout.setup("test")
+    assert "-e plugins/coreml_stt" in checkout.calls[-1]
+    (checkout.folder / ".venv/heylook-setup").unlink()
+    assert checkout.setup("install", "coreml_stt").returncode == 0
+    assert checkout.calls[-1].endswith("-c constraints.txt -e . -e plugins/coreml_stt")
+
+
 def test_a_second_run_installs_nothing(checkout: Checkout) -> None:
     checkout.setup("install", "all")
     before = checkout.calls

@@ -10,6 +10,9 @@ from typing import Any
 
 from heylook_core.messages import Tool, ToolArgs, ToolOpen
 from heylook_core.text.markers import Produced
+from heylook_core.text.tools.parameters import resolved
+
+MOST_NESTED = 8
 
 
 class Calls:
@@ -65,9 +68,9 @@ class Calls:
 
     def _types(self, name: str, key: str) -> set[str]:
         tool = self._tools.get(name)
-        properties = (tool.parameters or {}).get("properties") if tool is not None else None
-        schema = properties.get(key) if isinstance(properties, dict) else None
-        return _schema_types(schema)
+        root = (tool.parameters if tool is not None else None) or {}
+        properties = root.get("properties")
+        return _schema_types(properties.get(key), root) if isinstance(properties, dict) else set()
 
 
 def new_id() -> str:
@@ -102,15 +105,16 @@ def _kinds(value: Any) -> set[str]:
     return {names.get(type(value), "")}
 
 
-def _schema_types(schema: Any) -> set[str]:
-    """Every type that a schema names, alternatives included; empty where it names none."""
-    if not isinstance(schema, dict):
+def _schema_types(schema: Any, root: Any, depth: int = 0) -> set[str]:
+    """Every type that a schema names, references and alternatives included; empty where it names none."""
+    schema = resolved(schema, root)
+    if not isinstance(schema, dict) or depth > MOST_NESTED:
         return set()
     found = schema.get("type")
     types = {found} if isinstance(found, str) else set(found) if isinstance(found, list) else set()
-    for key in ("anyOf", "oneOf"):
+    for key in ("anyOf", "oneOf", "allOf"):
         for option in schema.get(key) or ():
-            types |= _schema_types(option)
+            types |= _schema_types(option, root, depth + 1)
     for value in schema.get("enum") or ():
         types |= _kinds(value)
     return types

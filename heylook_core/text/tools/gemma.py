@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from heylook_core.messages import Tool
 from heylook_core.text.tools.calls import Calls
-from heylook_core.text.tools.format import Literal, ToolFormat, alternatives, inline, schema_of
+from heylook_core.text.tools.format import Literal, ToolFormat, alternatives, inline, one_of
+from heylook_core.text.tools.parameters import Parameter, parameters_of
 from heylook_core.text.tools.source import NotACall, Reading, Source
 
 
@@ -65,6 +66,11 @@ class Gemma(ToolFormat, frozen=True, kw_only=True):
             key = yield from source.until(self.quote)
             yield from source.literal(":")
             return key
+        if (yield from source.peek()) == '"':  # of JSON, as a nested value is forced
+            key = _unquoted((yield from source.json_text()))
+            yield from source.space()
+            yield from source.literal(":")
+            return key
         return (yield from source.until(":")).strip()
 
     def _list(self, source: Source) -> Reading[list[object]]:
@@ -83,15 +89,23 @@ class Gemma(ToolFormat, frozen=True, kw_only=True):
 
     def _rule(self, tool: Tool, literal: Literal) -> str:
         """Required parameters only, in their order; a nested value is forced as JSON, which is read as well."""
-        schema = schema_of(tool)
         parts: list[str] = []
-        for key in schema.get("required", ()):
-            one = schema.get("properties", {}).get(key, {})
-            comma = "," if parts else ""
-            quote = literal(self.quote)
-            value = (
-                f"{quote} /[^<]*/ {quote}" if one.get("type") == "string" else inline(schema_of(Tool("", None, one)))
-            )
-            parts.append(f"{json.dumps(f'{comma}{key}:')} {value}")
+        for one in parameters_of(tool):
+            if one.required:
+                comma = "," if parts else ""
+                parts.append(f"{json.dumps(f'{comma}{one.name}:')} {self._forced(one, literal)}")
         head = f"{literal(self.open)} {json.dumps(f'call:{tool.name}{{')}"
         return " ".join([head, *parts, '"}"', literal(self.close)])
+
+    def _forced(self, one: Parameter, literal: Literal) -> str:
+        if not one.is_text:
+            return inline(one.schema)
+        quote = literal(self.quote)
+        return f"{quote} {one_of(one.texts) or f'/[^<]{one.length}/'} {quote}"
+
+
+def _unquoted(text: str) -> str:
+    try:
+        return str(json.loads(text))
+    except ValueError:
+        raise NotACall from None

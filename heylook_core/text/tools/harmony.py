@@ -15,7 +15,8 @@ from heylook_core.messages import Tool
 from heylook_core.text.markers import Kind, Produced, first_marker, possible_tail
 from heylook_core.text.reasoning import ReasoningFormat
 from heylook_core.text.tools.calls import Calls
-from heylook_core.text.tools.format import Literal, ToolFormat, alternatives, inline, schema_of
+from heylook_core.text.tools.format import Literal, ToolFormat, alternatives, inline
+from heylook_core.text.tools.parameters import schema_of
 
 START, CHANNEL, MESSAGE, CONSTRAIN = "<|start|>", "<|channel|>", "<|message|>", "<|constrain|>"
 ENDS = ("<|end|>", "<|call|>", "<|return|>")

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from heylook_core.messages import Tool
+from heylook_core.text.tools.bounds import bounded
 from heylook_core.text.tools.calls import Calls
-from heylook_core.text.tools.format import Literal, ToolFormat, alternatives, bounded, inline, schema_of
+from heylook_core.text.tools.format import Literal, ToolFormat, alternatives, inline
+from heylook_core.text.tools.parameters import moved, schema_of
 from heylook_core.text.tools.source import NotACall, Reading, Source
 
 _NAME_KEYS = ("name", "tool_name", "function")
@@ -110,10 +112,10 @@ class JsonCalls(ToolFormat, frozen=True, kw_only=True):
         return alternatives(rules, most, between='"\\n"')
 
     def _schema(self, tool: Tool) -> dict[str, Any]:
-        if self.keyed:
-            properties: dict[str, Any] = {tool.name: schema_of(tool)}
-        else:
-            properties = {self.name_key: {"const": tool.name}, self.arguments_key: schema_of(tool)}
+        key = tool.name if self.keyed else self.arguments_key
+        arguments = moved(schema_of(tool), f"#/properties/{key}")
+        name = {} if self.keyed else {self.name_key: {"const": tool.name}}
+        properties: dict[str, Any] = {**name, key: arguments}
         return bounded(
             {
                 "type": "object",

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from heylook_core.messages import Tool
 from heylook_core.text.tools.calls import Calls
-from heylook_core.text.tools.format import Literal, ToolFormat, alternatives, inline, schema_of
+from heylook_core.text.tools.format import Literal, ToolFormat, alternatives, inline
+from heylook_core.text.tools.parameters import parameters_of
 from heylook_core.text.tools.source import NotACall, Reading, Source
 
 
@@ -43,15 +44,12 @@ class Pythonic(ToolFormat, frozen=True, kw_only=True):
 
     def _rule(self, tool: Tool) -> str:
         """Required parameters only, in their order; JSON literals are Python, but for three words."""
-        schema = schema_of(tool)
-        properties = {
-            key: one for key, one in schema.get("properties", {}).items() if key in schema.get("required", ())
-        }
         parts: list[str] = []
-        for key, one in properties.items():
-            comma = ", " if parts else ""
-            value = '("True" | "False")' if one.get("type") == "boolean" else inline(schema_of(Tool("", None, one)))
-            parts.append(f"{json.dumps(f'{comma}{key}=')} {value}")
+        for one in parameters_of(tool):
+            if one.required:
+                comma = ", " if parts else ""
+                value = '("True" | "False")' if one.schema.get("type") == "boolean" else inline(one.schema)
+                parts.append(f"{json.dumps(f'{comma}{one.name}=')} {value}")
         return " ".join([json.dumps(f"{tool.name}("), *parts, '")"'])
 
 

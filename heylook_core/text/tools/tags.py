@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from heylook_core.messages import Tool
 from heylook_core.text.tools.calls import Calls
-from heylook_core.text.tools.format import Literal, ToolFormat, alternatives, inline, schema_of
+from heylook_core.text.tools.format import Literal, ToolFormat, alternatives, inline, one_of
+from heylook_core.text.tools.parameters import Parameter, parameters_of
 from heylook_core.text.tools.source import Ended, NotACall, Reading, Source
 
 _CDATA = ("<![CDATA[", "]]>")
@@ -123,33 +123,28 @@ class Tags(ToolFormat, frozen=True, kw_only=True):
         return "\n".join([text, *(f"{name}: {body}" for name, body in values.items())])
 
     def _rule(self, prefix: str, tool: Tool, literal: Literal, values: dict[str, str]) -> str:
-        schema = schema_of(tool)
-        required = set(schema.get("required", ()))
-        shared: dict[str, Any] = {key: schema[key] for key in ("$defs", "definitions") if key in schema}
         parts = [literal(f"{self.call}{tool.name}{self.name_attributes}{self.name_end}")]
-        for number, (key, one) in enumerate(schema.get("properties", {}).items()):
+        for number, one in enumerate(parameters_of(tool)):
             name = f"{prefix}_{number}"
-            attributes = self.attributes.format(string=str(_is_text(one)).lower())
-            head = literal(f"{self.key}{key}{attributes}{self.key_end}" + ("\n" if self.newlines else ""))
-            body = self._value_rule(name, {**shared, **one} if isinstance(one, dict) else {}, key, literal, values)
-            values[name] = f"{head} {body}"
-            parts.append(name if key in required else f"{name}?")
+            attributes = self.attributes.format(string=str(one.is_text).lower())
+            head = literal(f"{self.key}{one.name}{attributes}{self.key_end}" + ("\n" if self.newlines else ""))
+            values[name] = f"{head} {self._value_rule(name, one, literal, values)}"
+            parts.append(name if one.required else f"{name}?")
         return " ".join([*parts, literal(self.close)])
 
-    def _value_rule(self, name: str, one: dict[str, Any], key: str, literal: Literal, values: dict[str, str]) -> str:
-        closing = ("\n" if self.newlines else "") + self.value_end.replace("{key}", key)
+    def _value_rule(self, name: str, one: Parameter, literal: Literal, values: dict[str, str]) -> str:
+        closing = ("\n" if self.newlines else "") + self.value_end.replace("{key}", one.name)
         end = literal(closing)
-        if _is_text(one) and "enum" in one:
-            return f"({' | '.join(json.dumps(str(option), ensure_ascii=False) for option in one['enum'])}) {end}"
-        if not _is_text(one):
-            return f"{inline(schema_of(Tool('', None, one)))} {end}"
-        length = _length(one)
+        if one.texts:
+            return f"{one_of(one.texts)} {end}"
+        if not one.is_text:
+            return f"{inline(one.schema)} {end}"
         if "<[" not in end:
-            values[f"{name}_text[suffix={json.dumps(closing, ensure_ascii=False)}]"] = f"/(?s:.{length})/"
+            values[f"{name}_text[suffix={json.dumps(closing, ensure_ascii=False)}]"] = f"/(?s:.{one.length})/"
             return f"{name}_text"
         # A tag that is a token of its own is no text that could be looked for, so the value may not begin one.
         first = re.escape(self.value_end[0]).replace("/", "\\/")
-        values[f"{name}_text"] = f"/[^{first}]{length}/"
+        values[f"{name}_text"] = f"/[^{first}]{one.length}/"
         return f"{name}_text {end}"
 
 
@@ -185,13 +180,3 @@ class _Written:
     def _key(self, key: str) -> None:
         self._calls.args(("{" if self._first else ", ") + json.dumps(key, ensure_ascii=False) + ": ")
         self._first = False
-
-
-def _length(schema: dict[str, Any]) -> str:
-    """How often the regular expression of a letter is repeated."""
-    least, most = schema.get("minLength", 0), schema.get("maxLength", "")
-    return f"{{{least},{most}}}" if least or most != "" else "*"
-
-
-def _is_text(schema: Any) -> bool:
-    return isinstance(schema, dict) and schema.get("type") == "string"

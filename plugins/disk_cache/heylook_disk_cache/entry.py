@@ -1,9 +1,10 @@
 """One snapshot as a file.
 
-    | "HLKV1\\n" | length of head (8 bytes, little-endian) | head (msgpack) | buffers, one after the other |
+    | "HLKV2\\n" | length of head (8 bytes) | its checksum (4 bytes) | head (msgpack) | buffers, one after the other |
 
-The head names the fingerprint, the tokens, the engine's own header, and size and checksum of every buffer. The
-file's name is a hash of fingerprint and tokens, so it is safe on any file system, whatever the model is called.
+Numbers are little-endian, checksums CRC-32. The head names the fingerprint, the tokens, the engine's own header, and
+size and checksum of every buffer. The file's name is a hash of fingerprint and tokens, so it is safe on any file
+system, whatever the model is called.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from typing import Any, BinaryIO
 import msgspec
 import numpy as np
 
-MAGIC = b"HLKV1\n"
+MAGIC = b"HLKV2\n"
 SUFFIX = ".kv"
 PARTIAL = ".partial"
 LARGEST_HEAD = 64 << 20
-_LENGTH = struct.Struct("<Q")
+_LEAD = struct.Struct("<QI")
 
 
 class Damaged(Exception):
@@ -66,7 +67,7 @@ def write(
     partial = target.with_suffix(PARTIAL)
     try:
         with partial.open("wb") as file:
-            file.write(MAGIC + _LENGTH.pack(len(encoded)) + encoded)
+            file.write(MAGIC + _LEAD.pack(len(encoded), zlib.crc32(encoded)) + encoded)
             for one in flat:
                 file.write(one)
         partial.replace(target)
@@ -101,11 +102,15 @@ def read(path: Path) -> tuple[Head, list[memoryview]]:
 def _head(file: BinaryIO) -> Head:
     if file.read(len(MAGIC)) != MAGIC:
         raise Damaged("it is no snapshot file")
-    raw = file.read(_LENGTH.size)
-    if len(raw) != _LENGTH.size or _LENGTH.unpack(raw)[0] > LARGEST_HEAD:
+    raw = file.read(_LEAD.size)
+    if len(raw) != _LEAD.size:
         raise Damaged("its head is cut short")
+    length, checksum = _LEAD.unpack(raw)
+    encoded = file.read(length) if length <= LARGEST_HEAD else b""
+    if len(encoded) != length or zlib.crc32(encoded) != checksum:
+        raise Damaged("the checksum of its head is wrong")
     try:
-        head = _decoder.decode(file.read(_LENGTH.unpack(raw)[0]))
+        head = _decoder.decode(encoded)
     except msgspec.DecodeError as error:
         raise Damaged("its head cannot be read") from error
     if len(head.sizes) != len(head.checksums) or len(head.tokens) % 4:

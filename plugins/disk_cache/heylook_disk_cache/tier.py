@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import logging
 import os
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Annotated, Any
 
 import msgspec
 import numpy as np
@@ -21,12 +24,23 @@ from heylook_disk_cache import entry
 
 log = logging.getLogger(__name__)
 
+LOCK = "lock"
+# How the folder of a model is called.
+MODEL = "[0-9a-f]" * 16
+
+
+AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
+
 
 class DiskConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`folder` holds a subfolder for each model; `max_bytes` bounds the entries of one model."""
+    """`folder` holds a subfolder for each model; `max_bytes` bounds the entries of one model.
+
+    What a model left there that has not been loaded for `unused_days` is removed.
+    """
 
     folder: str = "~/.cache/heylook/prefixes"
-    max_bytes: int = 8 << 30
+    max_bytes: AtLeastOne = 8 << 30
+    unused_days: AtLeastOne = 30
 
 
 class Kept(msgspec.Struct):
@@ -41,8 +55,9 @@ class Kept(msgspec.Struct):
 class DiskTier(PrefixTier):
     """Keeps entries as files. The folder is locked: a second server on it is refused. io thread only.
 
-    A file that is damaged, foreign or of another model's making is removed when it is met. The least recently
-    used entry leaves first; the time of use is the file's own, so the order survives a restart.
+    A file that is damaged, foreign or of another model's making is removed when it is met; one that cannot be read is
+    left alone. The least recently used entry leaves first; the time of use is the file's own, so the order survives
+    a restart.
     """
 
     Config = DiskConfig
@@ -54,8 +69,10 @@ class DiskTier(PrefixTier):
         self._folder = Path(config.folder).expanduser() / name
         self._hits = self._evictions = self._damaged = 0
         self._lock = _locked(self._folder)
+        os.utime(self._lock.fileno())
+        _forget_unused(self._folder.parent, time.time() - config.unused_days * 86_400)
         self._entries = self._index()
-        self._make_room(0)
+        self._make_room(0, self._budget)
 
     def probe(self, tokens: np.ndarray[Any, Any]) -> Found | None:
         best = max(
@@ -71,13 +88,14 @@ class DiskTier(PrefixTier):
             return None
         try:
             head, buffers = entry.read(kept.path)
-            os.utime(kept.path)
-            kept.used = kept.path.stat().st_mtime
         except (entry.Damaged, OSError) as error:
-            self._discard(kept.path, error)
+            self._skip(kept.path, error)
             del self._entries[key]
             return None
         self._hits += 1
+        kept.used = time.time()
+        with suppress(OSError):
+            os.utime(kept.path, (kept.used, kept.used))
         return Stored(head.header, buffers)
 
     def put(self, tokens: Sequence[int], header: dict[str, Any], buffers: list[memoryview]) -> bool:
@@ -85,26 +103,35 @@ class DiskTier(PrefixTier):
         size = sum(buffer.nbytes for buffer in buffers)
         if len(ids) == 0 or size > self._budget or self._covered(ids):
             return False
-        self._make_room(size)
-        try:
-            path = entry.write(self._folder, self._fingerprint, tokens, header, buffers)
-        except OSError as error:
-            log.warning("A prefix could not be written to %s: %s", self._folder, error)
+        self._make_room(size, self._budget)
+        path = self._written(tokens, header, buffers)
+        if path is None:
             return False
         for key in [key for key, kept in self._entries.items() if _begins(ids, kept.tokens)]:
             self._remove(key)
         stat = path.stat()
         self._entries[path.stem] = Kept(path, ids, stat.st_size, stat.st_mtime)
-        self._make_room(0)
+        self._make_room(0, self._budget)
         return path.stem in self._entries
+
+    def _written(self, tokens: Sequence[int], header: dict[str, Any], buffers: list[memoryview]) -> Path | None:
+        """The new entry's file. Where the disk is full before the budget is, the oldest entries make way for it."""
+        for last in (False, True):
+            try:
+                return entry.write(self._folder, self._fingerprint, tokens, header, buffers)
+            except OSError as error:
+                if last or error.errno != errno.ENOSPC:
+                    log.warning("A prefix could not be written to %s: %s", self._folder, error)
+                    return None
+                self._make_room(sum(buffer.nbytes for buffer in buffers), self._held)
+        return None
 
     def clear(self) -> None:
         for key in list(self._entries):
             self._remove(key)
 
     def figures(self) -> TierFigures:
-        nbytes = sum(kept.nbytes for kept in self._entries.values())
-        return TierFigures(len(self._entries), nbytes, self._hits, self._evictions, self._damaged)
+        return TierFigures(len(self._entries), self._held, self._hits, self._evictions, self._damaged)
 
     def close(self) -> None:
         self._lock.close()
@@ -112,8 +139,10 @@ class DiskTier(PrefixTier):
     def _index(self) -> dict[str, Kept]:
         found: dict[str, Kept] = {}
         for path in self._folder.iterdir():
+            if not path.is_file():
+                continue
             if path.suffix == entry.PARTIAL:
-                path.unlink(missing_ok=True)
+                _unlink(path)
             elif path.suffix == entry.SUFFIX and (kept := self._known(path)) is not None:
                 found[path.stem] = kept
         return found
@@ -125,7 +154,7 @@ class DiskTier(PrefixTier):
                 raise entry.Damaged("it belongs to another model")
             stat = path.stat()
         except (entry.Damaged, OSError) as error:
-            self._discard(path, error)
+            self._skip(path, error)
             return None
         return Kept(path, head.ids, stat.st_size, stat.st_mtime)
 
@@ -133,33 +162,62 @@ class DiskTier(PrefixTier):
         """Another entry holds all of these tokens already."""
         return any(_begins(kept.tokens, ids) for kept in self._entries.values())
 
-    def _make_room(self, size: int) -> None:
-        held = sum(kept.nbytes for kept in self._entries.values())
+    @property
+    def _held(self) -> int:
+        return sum(kept.nbytes for kept in self._entries.values())
+
+    def _make_room(self, size: int, budget: int) -> None:
+        """Remove the least recently used entries until `size` more bytes are within `budget`."""
+        held = self._held
         for key in sorted(self._entries, key=lambda key: self._entries[key].used):
-            if held + size <= self._budget:
+            if held + size <= budget:
                 return
             held -= self._entries[key].nbytes
             self._evictions += 1
             self._remove(key)
 
     def _remove(self, key: str) -> None:
-        self._entries.pop(key).path.unlink(missing_ok=True)
+        _unlink(self._entries.pop(key).path)
 
-    def _discard(self, path: Path, error: Exception) -> None:
+    def _skip(self, path: Path, error: entry.Damaged | OSError) -> None:
+        """An error of the system says nothing about the file, and may be over at the next start."""
+        if isinstance(error, OSError):
+            log.warning("The stored prefix %s cannot be read: %s", path.name, error)
+            return
         self._damaged += 1
         log.warning("The stored prefix %s is removed: %s", path.name, error)
-        path.unlink(missing_ok=True)
+        _unlink(path)
 
 
 def _begins(longer: np.ndarray[Any, Any], shorter: np.ndarray[Any, Any]) -> bool:
     return common_prefix(longer, shorter) == len(shorter)
 
 
+def _unlink(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        log.warning("The stored prefix %s cannot be removed: %s", path.name, error)
+
+
+def _forget_unused(parent: Path, before: float) -> None:
+    """Remove the entries of models that nobody has opened since `before` and nobody has open now."""
+    for lock in parent.glob(f"{MODEL}/{LOCK}"):
+        try:
+            with lock.open("rb") as file:
+                if os.fstat(file.fileno()).st_mtime < before:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    for path in lock.parent.glob(f"*{entry.SUFFIX}"):
+                        _unlink(path)
+        except OSError as error:
+            log.debug("%s is left alone: %s", lock.parent, error)
+
+
 def _locked(folder: Path) -> IO[bytes]:
     """Make the folder ours until the file is closed. Raises PluginError if another process has it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / "lock").open("ab")
+        file = (folder / LOCK).open("ab")
     except OSError as error:
         raise PluginError(f"The folder {folder} for kept prefixes cannot be used: {error}.") from error
     try:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from heylook_core.prefix.tier import PrefixTier
-from heylook_core.testkit.tier_contract import HEADER, PrefixTierContract, buffers, ids
+from heylook_core.testkit.tier_contract import HEADER, PrefixTierContract, buffers, contents, ids
+from heylook_disk_cache import entry
 from heylook_disk_cache.tier import DiskConfig, DiskTier
 
 
@@ -45,7 +49,7 @@ def test_a_damaged_file_is_skipped_and_removed(tmp_path: Path, change: str) -> N
             "append": data + b"x",
             "empty": b"",
             "foreign": b"something else altogether",
-            "head": data[:14] + b"\xff" * 40 + data[54:],
+            "head": data[:18] + b"\xff" * 40 + data[58:],
         }[change]
     )
     tier = opened(tmp_path)
@@ -55,6 +59,62 @@ def test_a_damaged_file_is_skipped_and_removed(tmp_path: Path, change: str) -> N
     assert tier.figures().damaged == 1
     assert tier.put([1, 2, 3], HEADER, buffers(1))
     tier.close()
+
+
+def test_no_bit_can_change_without_being_noticed(tmp_path: Path) -> None:
+    """The engine's own header too: a wrong length in it would put wrong tokens under a state."""
+    path = stored(tmp_path)
+    whole = path.read_bytes()
+    for at in range(len(whole)):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << at % 8]) + whole[at + 1 :])
+        with pytest.raises(entry.Damaged):
+            entry.read(path)
+
+
+def test_what_else_lies_in_the_folder_is_left_alone(tmp_path: Path) -> None:
+    own = stored(tmp_path)
+    folder = own.parent
+    (folder / "folder.kv").mkdir()
+    (folder / "folder.partial").mkdir()
+    os.mkfifo(folder / "pipe.kv")
+    (folder / "gone.kv").symlink_to(folder / "nowhere")
+    (folder / "notes.txt").write_text("mine")
+    before = sorted(folder.iterdir())
+    tier = opened(tmp_path)
+    assert (tier.figures().entries, tier.figures().damaged) == (1, 0)
+    tier.clear()
+    tier.close()
+    assert sorted(folder.iterdir()) == [path for path in before if path != own]
+
+
+def test_an_error_of_the_system_costs_no_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too many open files, say: the entry is not found now, and found after the next start."""
+    path = stored(tmp_path)
+    tier = opened(tmp_path)
+    found = tier.probe(ids([1, 2, 3, 4]))
+    assert found is not None
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", lambda *_: (_ for _ in ()).throw(OSError(24, "Too many open files")))
+        assert tier.fetch(found.key) is None
+    tier.close()
+    assert path.exists()
+    again = opened(tmp_path)
+    assert contents(again, found.key) is not None
+    again.close()
+
+
+def test_what_a_model_left_that_is_loaded_no_more_is_removed(tmp_path: Path) -> None:
+    """A new version of an engine gives its models other fingerprints: nobody would ever ask for the old entries."""
+    old, long_ago = stored(tmp_path), time.time() - 31 * 86_400
+    os.utime(old.parent / "lock", (long_ago, long_ago))
+    in_use = DiskTier(DiskConfig(folder=str(tmp_path)), "in use")
+    assert not old.exists()
+    in_use.put([1, 2, 3], HEADER, buffers(1))
+    (kept,) = files(tmp_path)
+    os.utime(kept.parent / "lock", (long_ago, long_ago))
+    DiskTier(DiskConfig(folder=str(tmp_path)), "third").close()
+    assert kept.exists()
+    in_use.close()
 
 
 def test_a_file_of_another_model_is_not_taken_for_ours(tmp_path: Path) -> None:
@@ -85,6 +145,25 @@ def test_a_full_disk_drops_the_entry_and_harms_nobody(tmp_path: Path) -> None:
     folder.rmdir()
     assert not tier.put([1, 2, 3], HEADER, buffers(1))
     assert tier.probe(ids([1, 2, 3, 4])) is None
+    tier.close()
+
+
+def test_on_a_full_disk_the_oldest_entry_makes_way_for_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk has room for three entries, the budget for a thousand."""
+    write = entry.write
+
+    def written(folder: Path, *rest: Any) -> Path:
+        if len(files(tmp_path)) >= 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(folder, *rest)
+
+    monkeypatch.setattr(entry, "write", written)
+    tier = opened(tmp_path)
+    for number in range(5):
+        assert tier.put([number, 1, 2], HEADER, buffers(number))
+    assert [tier.probe(ids([number, 1, 2, 3])) is not None for number in range(5)] == [False, False, True, True, True]
     tier.close()
 
 

@@ -13,7 +13,7 @@ from heylook_core.provider import AtMark, Broken, Budget, Engine, Out, Prefilled
 from heylook_gguf.context import ABORTED, DONE, FULL, Context
 from heylook_gguf.footprint import Footprint, measured
 from heylook_gguf.library import Library
-from heylook_gguf.rows import Part, Row
+from heylook_gguf.rows import TILE, Part, Row
 from heylook_gguf.sampling import Candidates, NoToken, Sampler, logprobs
 from heylook_gguf.slots import Slots
 from heylook_gguf.snapshot import GgufSnapshot, Host
@@ -22,7 +22,6 @@ from heylook_gguf.stretch import NO_TOKEN, Stretch
 log = logging.getLogger(__name__)
 
 _REFUSED = -1
-_SCRAP = 32
 
 
 class GgufEngine(Engine):
@@ -32,6 +31,8 @@ class GgufEngine(Engine):
     first. `length` is the longest sequence; with `shared`, all slots draw on one pool of cells and a row waits
     inside the engine until what it reserves (prompt and limit) is free.
     """
+
+    least_prefill = TILE + 1
 
     def __init__(
         self,
@@ -175,8 +176,9 @@ class GgufEngine(Engine):
         """Decode rows, then prompt tokens within the budget, shortest remaining prompt first.
 
         What is left of the budget after a prompt is not spent on a scrap of the next one: prompts of different
-        lengths take a pass over the weights each. Rows that have `advanced` in this step wait: the core may want the
-        state that they are in.
+        lengths take a pass over the weights each. Beside a neighbour that decodes, llama.cpp computes one token of each
+        first, and then the rest of the prompt. Rows that have `advanced` in this step wait: the core may want the state
+        that they are in.
         """
         rows = [row for row in self._rows.values() if row.sid not in advanced and not row.ended]
         live = [(row, row.slot) for row in rows if row.slot is not None]
@@ -185,11 +187,12 @@ class GgufEngine(Engine):
         if parts and self._chunk is not None:
             room = min(room, self._chunk)
         reading = [(row, slot) for row, slot in live if row.last is None and row.stretch is None]
-        decoding = len(parts)
+        decoding = {part.slot.number for part in parts}
         for row, slot in sorted(reading, key=lambda pair: (pair[0].remaining, pair[0].order)):
-            if room <= 0 or (len(parts) > decoding and room < min(_SCRAP, row.remaining)):
+            if room <= 0 or (len(parts) > len(decoding) and room < min(TILE, row.remaining)):
                 break
-            chunk = row.next_chunk(room)
+            apart = 1 if decoding & {slot.number - 1, slot.number + 1} else 0
+            chunk = row.next_chunk(room, apart)
             tokens = row.task.tokens[chunk]
             parts.append(Part(row, slot, tokens, row.ids[chunk], samples=len(tokens) == row.remaining))
             room -= len(tokens)
@@ -261,8 +264,6 @@ class GgufEngine(Engine):
             token = row.sampler.choose(logits, task.guide)
         except NoToken as error:
             return self._break(row, str(error))
-        if task.guide is not None:
-            task.guide.advance(token)
         row.last = token
         row.generated += 1
         out = Token(row.sid, token)

@@ -9,6 +9,10 @@ from heylook_gguf.sampling import Sampler
 from heylook_gguf.slots import Slot
 from heylook_gguf.stretch import Stretch
 
+TILE = 64
+"""Tokens of one prompt that llama.cpp's flash attention takes together on a processor; fewer cost about twice as much
+each (after 1,000 tokens, 88 million parameters: 11 ms each of 32, 4.8 ms of 64)."""
+
 
 class Row:
     """One task: waiting for a slot, then in prefill, then decoding, then ended.
@@ -69,12 +73,18 @@ class Row:
         held = self.held
         return next((one for one in self.stretches if one.start <= held < one.stop), None)
 
-    def next_chunk(self, room: int) -> slice:
-        """The prompt tokens for this step: at most `room`, not beyond the next mark, up to the next embeddings."""
+    def next_chunk(self, room: int, apart: int = 0) -> slice:
+        """The prompt tokens for this step: up to the next mark or embeddings, or as many of `room` as fill tiles.
+
+        The first `apart` are not computed with the others.
+        """
         start = self.held
-        stop = min(start + room, len(self.task.tokens))
-        stops = [*self.task.marks, *(one.start for one in self.stretches)]
-        return slice(start, min([stop, *(one for one in stops if one > start)]))
+        stops = [len(self.task.tokens), *self.task.marks, *(one.start for one in self.stretches)]
+        stop = min(one for one in stops if one > start)
+        if stop - start <= room:
+            return slice(start, stop)
+        tiles = (room - apart) // TILE
+        return slice(start, start + (tiles * TILE + apart if tiles else room))
 
 
 class Part(msgspec.Struct):

@@ -59,17 +59,18 @@ class Sampler:
                 candidates.c.llama_sampler_accept(self._chain, token)
 
     def choose(self, row: np.ndarray[Any, Any], guide: Guide | None) -> int:
-        """The next token. `row` is changed where a guide has to mask it. Raises `NoToken`.
+        """The next token, which the guide takes. `row` is changed where a guide has to mask it. Raises `NoToken`.
 
         With a guide, a token is drawn without it first; only if the guide refuses that one, another is drawn from
         what the guide allows. That gives the same distribution as masking always, and masks seldom.
         """
         token = self._draw(row)
-        if guide is not None and not guide.accepts(token):
+        if guide is not None and not guide.take(token):
             mask = guide.mask()
             if mask is not None:
                 np.copyto(row, -np.inf, where=self._refused.of(mask))
             token = self._draw(row)
+            guide.advance(token)
         if not np.isfinite(row[token]):
             raise NoToken("the model computed no finite value for any token that is allowed")
         if self._chain is not None:

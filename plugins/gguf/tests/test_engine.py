@@ -142,11 +142,35 @@ def test_the_shortest_remaining_prompt_is_read_first(model: GgufModel) -> None:
     long, short = task(text_tokens(model, 1, 300), 1), task(text_tokens(model, 2, 20), 1)
     engine.insert(long)
     engine.insert(short)
-    outs = engine.step(Budget(60))
+    outs = engine.step(Budget(100))
     assert [out.sid for out in outs if isinstance(out, Token)] == [short.sid]
-    assert [out.done for out in outs if isinstance(out, Prefilled) and out.sid == long.sid] == [40]
+    assert [out.done for out in outs if isinstance(out, Prefilled) and out.sid == long.sid] == [64]
     for each in (long, short):
         engine.remove(each.sid, keep=False)
+
+
+@pytest.mark.parametrize(
+    ("budget", "alone", "beside"), [(40, 40, 40), (64, 64, 64), (65, 64, 65), (140, 128, 129), (400, 300, 300)]
+)
+def test_a_prompt_is_read_in_pieces_that_attention_takes_whole(
+    model: GgufModel, budget: int, alone: int, beside: int
+) -> None:
+    """Beside a running neighbour the first token goes with that one's, and the others fill the tiles."""
+    engine = engine_of(model)
+
+    def piece() -> int:
+        long = task(text_tokens(model, 1, 300), 1)
+        engine.insert(long)
+        (done,) = [out.done for out in engine.step(Budget(budget)) if isinstance(out, Prefilled)]
+        engine.remove(long.sid, keep=False)
+        return done
+
+    assert piece() == alone
+    running = task(text_tokens(model, 2, 10), 100)
+    engine.insert(running)
+    engine.step(Budget(64))
+    assert piece() == beside
+    engine.remove(running.sid, keep=False)
 
 
 def test_a_scrap_of_budget_is_not_spent_on_the_next_prompt(model: GgufModel) -> None:

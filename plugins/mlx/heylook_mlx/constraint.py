@@ -32,10 +32,12 @@ class GuidedLogits:
         self._vocabulary = vocabulary
         self._eos = [token for token in eos if 0 <= token < vocabulary]
         self._begun = False
+        self._beside = mx.default_device() != mx.Device(mx.cpu)
         self._allowed_by = MadeOfMasks(self._unpacked)
 
     def __call__(self, tokens: Any, logits: Any) -> Any:
-        _start(logits)  # the device computes while the guide does
+        if self._beside:
+            _start(logits)  # the device computes while the guide does; on the CPU a second start costs more than that
         try:
             allowed = self._allowed(tokens)
         except Exception as error:

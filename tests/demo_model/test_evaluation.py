@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 pytest.importorskip("heylook_demo_model", reason="the demo model is not installed")
@@ -12,7 +13,9 @@ pytest.importorskip("gguf", reason="gguf writes files for llama.cpp")
 from heylook_demo_model import gguf_path
 from heylook_demo_model.prompts import proven
 from tools.demo_model.cases import VALIDATION_FILE, Case, read
+from tools.demo_model.documentation import TOPICS
 from tools.demo_model.evaluate import LlamaCpp, prompt_of, scores, until_end, wrong
+from tools.demo_model.prove import LEAD, SKILLS, candidates, chosen, lead
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -41,3 +44,29 @@ def test_wrong_answers_are_counted_and_shown():
 def test_an_answer_ends_at_the_end_of_the_turn():
     assert until_end([5, 6, 2, 7]) == [5, 6]
     assert len(until_end(iter(lambda: 5, 0))) == 160
+
+
+def test_proven_prompts_are_right_by_a_lead_and_wrong_answers_are_not():
+    model = LlamaCpp(gguf_path(), 1)
+    for case in shipped()[::40]:
+        assert lead(model, case) >= LEAD
+        assert lead(model, msgspec.structs.replace(case, answer="something else")) < 0
+
+
+def test_candidates_take_the_answers_of_the_table_and_the_validation_sets_skills():
+    (topic, *_) = TOPICS
+    asked = [{"role": "user", "content": topic.questions()[0]}]
+    old = Case("documentation", asked, [], False, "what it said before")
+    thinking = Case("thinking", asked, [], True, "<think>\nI know this.\n</think>\n\nwhat it said before")
+    other = Case("fact", asked, [], False, "Paris")
+    found = [*candidates([old, thinking, other])]
+    assert found[0].answer == topic.answer
+    assert found[1].answer == f"<think>\nI know this.\n</think>\n\n{topic.answer}"
+    assert found[2] == other
+    assert {case.skill for case in found} == set(SKILLS)
+
+
+def test_prompts_are_chosen_once_and_not_too_many_of_a_skill():
+    cases = [Case("fact", [{"role": "user", "content": str(number % 4)}], [], False, "") for number in range(9)]
+    assert chosen(cases) == cases[:4]
+    assert chosen(cases, most=3) == cases[:3]

@@ -2,10 +2,10 @@
 
     python -m tools.demo_model.prove MODEL_FOLDER PROMPTS
 
-MODEL_FOLDER is what `export` wrote; PROMPTS, the package's `prompts.json`, is read and written again. Candidates are the
-prompts in it, with the answers that the table gives now, and the validation set. One is kept if float16 and q8_0 of
-llama.cpp and float32 of MLX write the same right text, and if each of its tokens leads the next likely one by `LEAD`, so
-that another batch or data type does not flip it. The held-out set is not looked at.
+MODEL_FOLDER is what `export` wrote; PROMPTS, the package's `prompts.json`, is read and written again. Candidates are
+the prompts in it, with the answers that the table gives now, and the validation set. One is kept if float16 and q8_0
+of llama.cpp and float32 of MLX write the same right text, and if each of its tokens leads the next likely one by
+`LEAD`, so that another batch or data type does not flip it. The held-out set is not looked at.
 """
 
 from __future__ import annotations

@@ -51,6 +51,14 @@ runs_here() {
     esac
 }
 
+# one that only says why it does nothing here can be installed all the same, and is where the tests run
+installs_here() {
+    case $1 in
+        coreml_*) return 0 ;;
+        *) runs_here "$1" ;;
+    esac
+}
+
 mlx_runs_here() {
     case "$(uname -s) $(uname -m)" in
         "Darwin arm64") return 0 ;;
@@ -79,10 +87,17 @@ plugins_for_this_machine() {
     done
 }
 
-# the demo model, the pages of the API, and the first backend that runs here
+plugins_to_test() {
+    local name
+    for name in $(plugins); do
+        if installs_here "$name"; then echo "$name"; else say "leaving out $name: $(why_not_here "$name")" >&2; fi
+    done
+}
+
+# the demo model, the pages of the API, the web app, and the first backend that runs here
 plugins_to_serve() {
     local name
-    for name in demo_model docs_ui; do
+    for name in demo_model docs_ui playground; do
         if has_word "$(plugins)" "$name"; then echo "$name"; fi
     done
     for name in mlx gguf; do
@@ -190,6 +205,7 @@ install_names() {
     make_venv
     if is_stamped "$wanted"; then
         say "everything is installed already"
+        build_playground "$wanted"
         return
     fi
     for name in $(stamped_names); do
@@ -206,7 +222,15 @@ install_names() {
     fi
     run_installer "${arguments[@]}"
     printf '%s\n%s\n' "$(checksum)" "$(join "$wanted")" >"$stamp"
+    build_playground "$wanted"
     say "done"
+}
+
+# the web app needs Node.js to be built; without it, or if that fails, the server is as good and /playground says how
+build_playground() {
+    if has_word "$1" playground && [ -f "$here/apps/HeylookPlayground-web/package.json" ]; then
+        "$here/scripts/build-playground" || say "the playground could not be built; the lines above say why"
+    fi
 }
 
 pip_install() { "$venv/bin/python" -m pip install --disable-pip-version-check --retries 2 "$@"; }
@@ -330,7 +354,7 @@ install() {
     fi
     for name in "$@"; do
         has_word "$(plugins)" "$name" || fail "there is no plugin '$name'; plugins here: $(join "$(plugins)"), or all."
-        runs_here "$name" || fail "$name cannot be installed: $(why_not_here "$name")."
+        installs_here "$name" || fail "$name cannot be installed: $(why_not_here "$name")."
     done
     install_names "$(join "$*")"
 }
@@ -341,7 +365,7 @@ serve() {
 }
 
 run_tests() {
-    install_names "$(join "$(plugins_for_this_machine) tests")"
+    install_names "$(join "$(plugins_to_test) tests")"
     exec "$here/scripts/test" "$@"
 }
 

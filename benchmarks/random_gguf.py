@@ -1,14 +1,14 @@
-"""A random Llama of 88 million parameters as GGUF, made on the spot: its speed is real, its text is not."""
+"""Random Llamas as GGUF, made on the spot: their speed is real, their text is not."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import gguf
 import numpy as np
 
-WIDTH, LAYERS, INNER, HEADS, KV_HEADS, VOCABULARY, CONTEXT = 768, 12, 2048, 12, 4, 8192, 8192
+VOCABULARY, CONTEXT = 8192, 8192
 SPECIALS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 TEMPLATE = (
     "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{% endfor %}"
@@ -16,17 +16,37 @@ TEMPLATE = (
 )
 
 
+class Shape(NamedTuple):
+    width: int
+    inner: int
+    heads: int
+    kv_heads: int
+    layers: int = 12
+
+
+MEDIUM = Shape(768, 2048, 12, 4)
+LARGE = Shape(1536, 4096, 24, 8)
+
+
 def make_gguf(folder: Path, kind: str) -> Path:
-    """The model with weights of this kind (`f16` or `q8_0`); made once."""
-    path = folder / f"random-88m-{kind}.gguf"
+    """88 million parameters with weights of this kind (`f16` or `q8_0`); made once."""
+    return _make(folder / f"random-88m-{kind}.gguf", MEDIUM, kind)
+
+
+def make_large_gguf(folder: Path) -> Path:
+    """327 million parameters in F16 (654 MB); made once."""
+    return _make(folder / "random-327m-f16.gguf", LARGE, "f16")
+
+
+def _make(path: Path, shape: Shape, kind: str) -> Path:
     if path.exists():
         return path
-    folder.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".tmp")
     writer = gguf.GGUFWriter(str(draft), "llama")
-    _dimensions(writer)
+    _dimensions(writer, shape)
     _tokenizer(writer)
-    _weights(writer, kind)
+    _weights(writer, shape, kind)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -34,17 +54,17 @@ def make_gguf(folder: Path, kind: str) -> Path:
     return draft.rename(path)
 
 
-def _dimensions(writer: Any) -> None:
+def _dimensions(writer: Any, shape: Shape) -> None:
     writer.add_name("random")
     writer.add_context_length(CONTEXT)
-    writer.add_embedding_length(WIDTH)
-    writer.add_block_count(LAYERS)
-    writer.add_feed_forward_length(INNER)
-    writer.add_head_count(HEADS)
-    writer.add_head_count_kv(KV_HEADS)
+    writer.add_embedding_length(shape.width)
+    writer.add_block_count(shape.layers)
+    writer.add_feed_forward_length(shape.inner)
+    writer.add_head_count(shape.heads)
+    writer.add_head_count_kv(shape.kv_heads)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_rope_freq_base(10000.0)
-    writer.add_rope_dimension_count(WIDTH // HEADS)
+    writer.add_rope_dimension_count(shape.width // shape.heads)
     writer.add_vocab_size(VOCABULARY)
 
 
@@ -65,7 +85,7 @@ def _tokenizer(writer: Any) -> None:
     writer.add_chat_template(TEMPLATE)
 
 
-def _weights(writer: Any, kind: str) -> None:
+def _weights(writer: Any, shape: Shape, kind: str) -> None:
     random = np.random.default_rng(0)
 
     def matrix(name: str, rows: int, columns: int, scale: float = 1.0) -> None:
@@ -76,19 +96,20 @@ def _weights(writer: Any, kind: str) -> None:
             packed = gguf.quants.quantize(values, gguf.GGMLQuantizationType.Q8_0)
             writer.add_tensor(name, packed, raw_dtype=gguf.GGMLQuantizationType.Q8_0)
 
-    ones, narrow = np.ones(WIDTH, np.float32), KV_HEADS * WIDTH // HEADS
-    matrix("token_embd.weight", VOCABULARY, WIDTH, np.sqrt(WIDTH))
-    matrix("output.weight", VOCABULARY, WIDTH, 4.0)
+    width, inner = shape.width, shape.inner
+    ones, narrow = np.ones(width, np.float32), shape.kv_heads * width // shape.heads
+    matrix("token_embd.weight", VOCABULARY, width, np.sqrt(width))
+    matrix("output.weight", VOCABULARY, width, 4.0)
     writer.add_tensor("output_norm.weight", ones)
-    for layer in range(LAYERS):
+    for layer in range(shape.layers):
         for name, rows, columns in (
-            ("attn_q", WIDTH, WIDTH),
-            ("attn_k", narrow, WIDTH),
-            ("attn_v", narrow, WIDTH),
-            ("attn_output", WIDTH, WIDTH),
-            ("ffn_gate", INNER, WIDTH),
-            ("ffn_up", INNER, WIDTH),
-            ("ffn_down", WIDTH, INNER),
+            ("attn_q", width, width),
+            ("attn_k", narrow, width),
+            ("attn_v", narrow, width),
+            ("attn_output", width, width),
+            ("ffn_gate", inner, width),
+            ("ffn_up", inner, width),
+            ("ffn_down", width, inner),
         ):
             matrix(f"blk.{layer}.{name}.weight", rows, columns)
         for name in ("attn_norm", "ffn_norm"):

@@ -41,6 +41,11 @@ def make_mlx(folder: Path) -> Path:
     return _make(folder, config(768, 12, 12, 4, 2048))
 
 
+def make_large_mlx(folder: Path) -> Path:
+    """One of 303 million (1.2 GB): what a load costs whatever the size of the model shows less."""
+    return _make(folder, config(1536, 12, 24, 8, 4096))
+
+
 def make_small_mlx(folder: Path) -> Path:
     """One of 10 million: for long prompts, of which MLX reads some 40 tokens a second on a CPU at 76 million."""
     return _make(folder, config(384, 6, 6, 2, 1024))

@@ -42,18 +42,19 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """User and system time of the server process itself, not of its workers."""
-        return _cpu_seconds(self.process.pid)
+        return cpu_seconds_of(self.process.pid)
 
     def tree_cpu_seconds(self) -> float:
         """User and system time of the server process and of the workers that are its children now."""
-        return sum(_cpu_seconds(pid) for pid in [self.process.pid, *children(self.process.pid)])
+        return sum(cpu_seconds_of(pid) for pid in [self.process.pid, *children(self.process.pid)])
 
     def resident_bytes(self) -> int:
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds_of(pid: int) -> float:
+    """User and system time of a process so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

@@ -1,6 +1,6 @@
 """What it costs to have a model loaded by the server instead of by its library.
 
-python -m benchmarks.swap [--rounds N] [load | first | swap | models | scan]…
+python -m benchmarks.swap [--rounds N] [load | large | first | swap | models | scan]…
 """
 
 from __future__ import annotations
@@ -8,13 +8,14 @@ from __future__ import annotations
 import argparse
 import time
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 from benchmarks import catalogue
 from benchmarks.gguf import config as gguf_config
 from benchmarks.http import MODELS
-from benchmarks.random_gguf import make_gguf
-from benchmarks.random_models import make_mlx
+from benchmarks.random_gguf import make_gguf, make_large_gguf
+from benchmarks.random_models import make_large_mlx, make_mlx
 from benchmarks.raw_load import RawLoads, fresh
 from benchmarks.servers import Server, heylook
 from benchmarks.tables import ratios, spread, table
@@ -22,17 +23,29 @@ from benchmarks.tables import ratios, spread, table
 HEADER = ["measure", "engine", "server", "library", "ratio", "target"]
 SLOTS = 4
 Kind = tuple[dict[str, Any], tuple[str, ...]]
+Taken = tuple[float, float]
+"""Seconds and CPU seconds of a load."""
 
 
 def kinds() -> dict[str, Kind]:
     """Label to models.yaml entry, and what the library alone is told to load."""
-    mlx, gguf = str(make_mlx(MODELS / "mlx-76m")), make_gguf(MODELS, "f16")
+    return _kinds(make_mlx(MODELS / "mlx-76m"), "76M", make_gguf(MODELS, "f16"), "88M")
+
+
+def large_kinds() -> dict[str, Kind]:
+    return _kinds(make_large_mlx(MODELS / "mlx-303m"), "303M", make_large_gguf(MODELS), "327M")
+
+
+def _kinds(mlx: Path, mlx_size: str, gguf: Path, gguf_size: str) -> dict[str, Kind]:
     entry = {"id": "m", "provider": "gguf", "config": {**gguf_config(gguf, 2), "n_ctx": 1024, "slots": SLOTS}}
     raw = ("gguf", str(gguf), "1024", str(SLOTS))
     return {
-        "MLX 76M, thread": ({"id": "m", "provider": "mlx", "config": {"model_path": mlx}}, ("mlx", mlx)),
-        "GGUF 88M, thread": ({**entry, "placement": "thread"}, raw),
-        "GGUF 88M, process": (entry, raw),
+        f"MLX {mlx_size}, thread": (
+            {"id": "m", "provider": "mlx", "config": {"model_path": str(mlx)}},
+            ("mlx", str(mlx)),
+        ),
+        f"GGUF {gguf_size}, thread": ({**entry, "placement": "thread"}, raw),
+        f"GGUF {gguf_size}, process": (entry, raw),
     }
 
 
@@ -52,22 +65,50 @@ def load(rounds: int) -> str:
 
     A worker that is a process starts anew each time, so it is compared with a fresh process of the library.
     """
+    return _loads(kinds(), rounds)
+
+
+def large(rounds: int) -> str:
+    """The same with models of several hundred megabytes."""
+    return _loads(large_kinds(), rounds)
+
+
+def _loads(found: dict[str, Kind], rounds: int) -> str:
     rows = []
-    for label, (entry, raw) in kinds().items():
-        ours, theirs = [], []
-        library = None if label.endswith("process") else RawLoads(*raw)
-        with heylook([entry]) as server:
-            for turn in range(rounds + 1):
-                seconds = _post(server, "load")
-                alone = fresh(*raw) if library is None else library.seconds()
-                if turn:  # the first one imports the library
-                    ours.append(seconds)
-                    theirs.append(alone)
-                _post(server, "unload")
-        if library is not None:
-            library.close()
-        rows.append(["load, s", label, spread(ours, 3), spread(theirs, 3), _ratio(ours, theirs), "<= 1.1"])
+    for label, (entry, raw) in found.items():
+        ours, theirs = _rounds(entry, raw, label.endswith("process"), rounds)
+        for name, turn in (("load, s", 0), ("load, CPU s", 1)):
+            one, other = [pair[turn] for pair in ours], [pair[turn] for pair in theirs]
+            rows.append(
+                [name, label, spread(one, 3), spread(other, 3), _ratio(one, other), "<= 1.1" if not turn else ""]
+            )
     return table(HEADER, rows)
+
+
+def _rounds(entry: dict[str, Any], raw: tuple[str, ...], process: bool, rounds: int) -> tuple[list[Taken], list[Taken]]:
+    """Interleaved loads by the server and by the library alone, the first of each left out: it imports the library."""
+    ours, theirs = [], []
+    library = None if process else RawLoads(*raw)
+    with heylook([entry]) as server:
+        for _ in range(rounds + 1):
+            ours.append(_load(server))
+            theirs.append(fresh(*raw) if library is None else _again(library))
+            _post(server, "unload")
+    if library is not None:
+        library.close()
+    return ours[1:], theirs[1:]
+
+
+def _load(server: Server) -> Taken:
+    before = server.tree_cpu_seconds()
+    seconds = _post(server, "load")
+    return seconds, server.tree_cpu_seconds() - before
+
+
+def _again(library: RawLoads) -> Taken:
+    before = library.cpu_seconds()
+    seconds = library.seconds()
+    return seconds, library.cpu_seconds() - before
 
 
 def first(rounds: int) -> str:
@@ -78,7 +119,7 @@ def first(rounds: int) -> str:
         for _ in range(rounds):
             with heylook([entry]) as server:
                 ours.append(_post(server, "load"))
-            theirs.append(fresh(*raw))
+            theirs.append(fresh(*raw)[0])
         rows.append(["first load, s", label, spread(ours, 3), spread(theirs, 3), _ratio(ours, theirs), "<= 1.1"])
     return table(HEADER, rows)
 
@@ -111,7 +152,7 @@ def _ratio(ours: list[float], theirs: list[float]) -> str:
     return spread(ratios(ours, theirs), 3)
 
 
-PARTS = {"load": load, "first": first, "swap": swap, "models": catalogue.models, "scan": catalogue.scan}
+PARTS = {"load": load, "large": large, "first": first, "swap": swap, "models": catalogue.models, "scan": catalogue.scan}
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.client import stream
+from benchmarks.gguf import config as gguf_config
 from benchmarks.servers import Server, heylook
 from benchmarks.tables import ratios, spread, table
 from heylook_core.media.images.decode import decode
@@ -109,11 +110,37 @@ def _post(url: str, body: bytes, content_type: str) -> int:
 
 def again(rounds: int) -> str:
     """Time to the first token of a second request with the same picture, against the first one."""
+    rows = []
+    for label, entry in seeing().items():
+        firsts = _firsts(entry, rounds)
+        for name, asked, target in (
+            ("first", "a new picture", ""),
+            ("again", "the same one, another question", "<= 0.3"),
+            ("elsewhere", "the same one, after other text (encoded before, read again)", ""),
+        ):
+            ratio = spread(ratios(firsts[name], firsts["first"])) if name != "first" else ""
+            rows.append([label, asked, spread(firsts[name]), ratio, target])
+    return table(["1 megapixel, 144 positions", "asked about", "first token, s", "ratio", "target"], rows)
+
+
+def seeing() -> dict[str, dict[str, Any]]:
+    """Label to models.yaml entry."""
+    from benchmarks.random_gguf import MEDIUM, make_gguf
+    from benchmarks.random_projector import make_projector
     from benchmarks.random_vision import make_vision
 
-    model = {"id": "m", "provider": "mlx", "config": {"model_path": str(make_vision(MODELS / "qwen2-vl-15m"))}}
+    projector = make_projector(MODELS / "random-mmproj-768.gguf", MEDIUM.width)
+    gguf = {**gguf_config(make_gguf(MODELS, "f16"), 2), "n_ctx": 2048, "slots": 2, "mmproj_path": str(projector)}
+    return {
+        "MLX Qwen2-VL 15M": {"provider": "mlx", "config": {"model_path": str(make_vision(MODELS / "qwen2-vl-15m"))}},
+        "GGUF 88M, projector as gemma3": {"provider": "gguf", "config": gguf},
+    }
+
+
+def _firsts(entry: dict[str, Any], rounds: int) -> dict[str, list[float]]:
+    """Seconds to the first token of each kind of request, the first round left out."""
     firsts: dict[str, list[float]] = {"first": [], "again": [], "elsewhere": []}
-    with heylook([model]) as server:
+    with heylook([{"id": "m", **entry}]) as server:
         for turn in range(rounds + 1):
             url = f"data:image/jpeg;base64,{base64.b64encode(photo(1024, 1024, turn)).decode()}"
             asked = {
@@ -126,15 +153,7 @@ def again(rounds: int) -> str:
                 seconds = asyncio.run(stream(server.chat, body)).first
                 if turn:
                     firsts[name].append(seconds)
-    rows = [
-        [label, spread(firsts[name]), spread(ratios(firsts[name], firsts["first"])), target]
-        for name, label, target in (
-            ("first", "a new picture", ""),
-            ("again", "the same one, another question", "<= 0.3"),
-            ("elsewhere", "the same one, after other text (encoded before, read again)", ""),
-        )
-    ]
-    return table(["1 megapixel, 144 positions, MLX Qwen2-VL 15M", "first token, s", "ratio", "target"], rows)
+    return firsts
 
 
 # ------------------------------------------------------------------ resizing

@@ -73,6 +73,8 @@ ORIGINS = (
 
 
 class OllamaDialect(ManagementRoutes):
+    """What Ollama's clients speak: chats and completions as lines of JSON, embeddings, and models to list and pull."""
+
     name = "ollama"
     title = "Ollama API"
     error_body = OllamaError

@@ -63,19 +63,19 @@ class ManagementRoutes(Dialect):
             pass
         return Reply(body=OllamaStatus("success"), content_type=JSON)
 
-    @operation("POST", "/api/push", summary="Not available", status=501, response=OllamaError)
+    @operation("POST", "/api/push", summary="Publish a model: not available", status=501, response=OllamaError)
     async def push(self, call: Call) -> Reply:
         return not_available("This server does not publish models; use `ollama push` or the hub's own client.")
 
-    @operation("POST", "/api/create", summary="Not available", status=501, response=OllamaError)
+    @operation("POST", "/api/create", summary="Create a model: not available", status=501, response=OllamaError)
     async def create(self, call: Call) -> Reply:
         return not_available("This server does not create models; add an entry with its settings to models.yaml.")
 
-    @operation("POST", "/api/copy", summary="Not available", status=501, response=OllamaError)
+    @operation("POST", "/api/copy", summary="Copy a model: not available", status=501, response=OllamaError)
     async def copy(self, call: Call) -> Reply:
         return not_available("This server does not copy models; add the name to the model's aliases in models.yaml.")
 
-    @operation("DELETE", "/api/delete", summary="Not available", status=501, response=OllamaError)
+    @operation("DELETE", "/api/delete", summary="Delete a model: not available", status=501, response=OllamaError)
     async def delete(self, call: Call) -> Reply:
         return not_available("This server does not delete models; remove the entry from models.yaml.")
 
@@ -83,7 +83,7 @@ class ManagementRoutes(Dialect):
     async def blob(self, call: Call) -> Reply:
         return Reply(status=404)
 
-    @operation("POST", "/api/blobs/{digest}", summary="Not available", status=501, response=OllamaError)
+    @operation("POST", "/api/blobs/{digest}", summary="Upload a blob: not available", status=501, response=OllamaError)
     async def upload(self, call: Call) -> Reply:
         return not_available(NO_BLOBS)
 

@@ -60,6 +60,8 @@ if TYPE_CHECKING:
 
 
 class OpenAIDialect(SpeechRoutes):
+    """What OpenAI's clients speak: chats, completions, responses, embeddings, sound to text, and token ids."""
+
     name = "openai"
     title = "OpenAI API"
     error_body = OpenAIError

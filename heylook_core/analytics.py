@@ -136,6 +136,7 @@ class JsonLinesSink(Sink):
         self._keep = config.rotate_count
         self._dropped = 0
         self._open()
+        log.info("Requests are recorded in %s.", self.path)
 
     def _open(self) -> None:
         self._file = self.path.open("ab", buffering=0)

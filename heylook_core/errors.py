@@ -34,7 +34,7 @@ from typing import ClassVar
 
 
 class HeylookError(Exception):
-    """Root of the tree. `param` names the request field at fault where there is one."""
+    """The server failed for a reason of its own. `param` names the field of the request that is at fault, if one is."""
 
     kind: ClassVar[str] = "internal"
 

@@ -44,6 +44,10 @@ class ServerHooks:
     def diagnose(self) -> list[tuple[str, str, str]]:  # type: ignore[empty-body]
         """Rows for `heylookllm doctor`: (subject, ok|warning|error, a sentence with the remedy)."""
 
+    @hookspec
+    def unusable(self) -> str | None:
+        """Why this plugin can do nothing on this machine, in a sentence; None if it can. Import nothing heavy."""
+
 
 class ProviderHooks:
     """Models coming and going."""

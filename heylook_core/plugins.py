@@ -169,11 +169,24 @@ class Plugins:
         """What the implementations of `hook` answer, without None and without those that raise."""
         return [answer for answer in self._answers(hook, arguments) if answer is not None]
 
+    def unusable(self) -> dict[str, str]:
+        """Why plugins can do nothing on this machine, by the names of their distributions."""
+        found = {}
+        for name, why in self._named_answers("unusable", {}):
+            group, _, short = name.rpartition(":")
+            if why and (plugin := self._plugins.get((group, short))):
+                found[plugin.found.dist] = str(why)
+        return found
+
     def _answers(self, hook: str, arguments: dict[str, Any]) -> Iterator[Any]:
+        for _, answer in self._named_answers(hook, arguments):
+            yield answer
+
+    def _named_answers(self, hook: str, arguments: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         for impl in reversed(getattr(self._pluggy.hook, hook).get_hookimpls()):
             values = [arguments[name] for name in impl.argnames]
             try:
-                yield impl.function(*values)
+                yield impl.plugin_name, impl.function(*values)
             except (Exception, SystemExit) as error:
                 self._complain(impl.plugin_name, hook, error)
 

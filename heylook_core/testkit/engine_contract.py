@@ -13,6 +13,7 @@ The engine is driven as the core's turn loop drives it, on the test's own thread
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 from itertools import count
@@ -22,6 +23,7 @@ import pytest
 from heylook_core.messages import SamplerSettings
 from heylook_core.prefix.cache import PrefixCache
 from heylook_core.provider import AtMark, Budget, Engine, Model, SequenceTask, Snapshot, Token
+from heylook_core.testkit.answers import Answer
 from heylook_core.vision import MediaSpan
 
 GREEDY = SamplerSettings(temperature=0.0)
@@ -37,8 +39,21 @@ class Running:
         self.sid = task.sid
         self.ids: list[int] = []
         self.logprobs: list[float] = []
+        self.leads: list[float] = []
         self.end: str | None = None
         self.marks: list[int] = []
+
+    @property
+    def answer(self) -> Answer:
+        """For comparisons up to near ties, if it was inserted with `top_logprobs` of 2 or more."""
+        return Answer(self.ids, self.leads)
+
+    def take(self, token: Token) -> None:
+        assert self.end is None, "a token came after the end"
+        self.ids.append(token.id)
+        self.logprobs.append(token.logprob)
+        self.leads.append(token.top[0][1] - token.top[1][1] if len(token.top) > 1 else math.inf)
+        self.end = token.end
 
 
 class Drive:
@@ -84,10 +99,7 @@ class Drive:
         for out in self.engine.step(Budget(self.prefill)):
             running = self.running[out.sid]
             if isinstance(out, Token):
-                assert running.end is None, "a token came after the end"
-                running.ids.append(out.id)
-                running.logprobs.append(out.logprob)
-                running.end = out.end
+                running.take(out)
             elif isinstance(out, AtMark):
                 running.marks.append(out.n)
                 snapshot = self.engine.snapshot(out.sid)

@@ -85,7 +85,7 @@ class AdminPullRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AdminDialect(GuardedPages):
-    """Part of the core, not loaded as a plugin; served whatever dialects are."""
+    """The models in memory, what they keep, requests that run, the server itself: for who has this machine."""
 
     name = "admin"
     title = "Administration"

@@ -151,6 +151,8 @@ class Capabilities(msgspec.Struct, frozen=True):
 
 
 class CapabilityPages(Pages):
+    """What this server can do now."""
+
     name = "capabilities"
     title = "Capabilities"
     prefixes = ("/v1/capabilities",)

@@ -21,6 +21,8 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class MetricsPages(Pages):
+    """Figures to scrape."""
+
     name = "metrics"
     title = "Metrics"
     prefixes = ("/metrics",)

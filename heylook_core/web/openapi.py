@@ -102,7 +102,7 @@ class _Writer:
             },
             "servers": [{"url": "/"}],
             "tags": self._tags(),
-            "paths": dict(paths),
+            "paths": {path: _head_last(item) for path, item in paths.items()},
             "components": components,
         }
         schemes = (KEYS if self._locks.keys else {}) | (TOKEN if self._locks.tokens else {})
@@ -269,6 +269,11 @@ class _Writer:
             "responses": {"101": {"description": "The connection is a WebSocket now."}, **failures},
             "x-websocket": {name: self._any_of(type_) for name, type_ in messages.items() if type_ is not None},
         }
+
+
+def _head_last(item: Json) -> Json:
+    """Readers want to know of GET first."""
+    return dict(sorted(item.items(), key=lambda one: one[0] == "head"))
 
 
 def _taken(dialects: Sequence[Dialect]) -> list[Any]:

@@ -131,6 +131,8 @@ class PerformanceProfile(msgspec.Struct, frozen=True):
 
 
 class PerformancePages(Pages):
+    """Figures to look at."""
+
     name = "performance"
     title = "Performance"
     prefixes = ("/v1/performance",)

@@ -23,8 +23,7 @@ from heylook_core.workers import wire
 from heylook_core.workers.frames import FRAME_SECONDS, merge_turns
 from heylook_core.workers.lines import log_to_server
 from heylook_core.workers.protocol import FromWorker, Load, Turn
-from heylook_core.workers.thread import SWITCH_SECONDS
-from heylook_core.workers.worker import Worker
+from heylook_core.workers.worker import SWITCH_SECONDS, Worker
 
 
 class Outbox:

@@ -16,13 +16,9 @@ from heylook_core.settings import TierSettings
 from heylook_core.workers.channel import SPILL_SHARE, Channel, looked_at, refusal
 from heylook_core.workers.frames import FRAME_SECONDS
 from heylook_core.workers.protocol import Closed, FromWorker, Lease, Load, LoadRefused, Ready, ToWorker, Turn, Unload
-from heylook_core.workers.worker import LoadPlugin, Worker
+from heylook_core.workers.worker import SWITCH_SECONDS, LoadPlugin, Worker
 
 log = logging.getLogger(__name__)
-
-# A thread that gives up the GIL waits this long at most to get it back (default 5 ms, a whole token's time).
-SWITCH_SECONDS = 0.0005
-
 
 # glibc's mallopt(M_ARENA_MAX): it gives new threads heaps of their own, up to eight per core, and what is freed in one
 # is not given back. A hundred swaps of two small models kept 700 MiB that way, and 160 MiB with two heaps.

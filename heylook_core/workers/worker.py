@@ -56,6 +56,9 @@ log = logging.getLogger(__name__)
 
 GAUGE_SECONDS = 0.5
 
+# A thread that gives up the GIL waits this long at most to get it back (default 5 ms, a whole token's time).
+SWITCH_SECONDS = 0.0005
+
 LoadPlugin = Callable[[str, str], type[Any]]
 """Group and name of an entry point to the class that it names."""
 

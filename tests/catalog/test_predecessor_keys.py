@@ -73,7 +73,13 @@ GGUF: dict[str, Any] = {
     "cache": True,
     "cache_size": 1 << 30,
 }
-KEYS = {"top": TOP, "entry": ENTRY, "mlx": MLX, "gguf": GGUF}
+COREML: dict[str, Any] = {
+    "model_path": "/m",
+    "compute_units": "CPU_AND_NE",
+    "sample_rate": 16_000,
+    "max_audio_seconds": 15.0,
+}
+KEYS = {"top": TOP, "entry": ENTRY, "mlx": MLX, "gguf": GGUF, "coreml_stt": COREML}
 
 
 def rows() -> list[tuple[str, str, str]]:

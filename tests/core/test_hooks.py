@@ -212,6 +212,10 @@ class Answers:
         return [("greeter", "ok", "It is well.")]
 
     @hookimpl
+    def unusable(self):
+        return "It needs a typewriter."
+
+    @hookimpl
     def provide_models(self):
         return [ModelEntry(id="theirs", provider="toy")]
 
@@ -243,6 +247,10 @@ def test_hook_add_commands(asked):
 
 def test_hook_diagnose(asked):
     assert asked.ask("diagnose") == [[("greeter", "ok", "It is well.")]]
+
+
+def test_hook_unusable(asked):
+    assert asked.ask("unusable") == ["It needs a typewriter."]
 
 
 def test_hook_provide_models(asked):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from typing import Any
 
 import msgspec
@@ -139,3 +141,13 @@ def test_every_error_crosses_as_what_it_is(cls: type[errors.HeylookError]) -> No
 def test_the_tree_in_the_docstring_is_the_tree() -> None:
     drawn = errors.__doc__ or ""
     assert all(f"{cls.__name__} " in drawn or f"{cls.__name__}\n" in drawn for cls in _tree(errors.HeylookError))
+
+
+def test_a_worker_process_imports_no_event_loop_and_no_web() -> None:
+    """It would be a tenth of the time that a small model takes to load."""
+    code = (
+        "import sys, heylook_core.workers.child; "
+        "print({'asyncio', 'falcon', 'uvicorn', 'ssl', 'numpy', 'jinja2'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("set()\n", "")

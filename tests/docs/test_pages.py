@@ -5,25 +5,21 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 import httpx
 import msgspec
 import pytest
 import yaml
+from commands import every_command
 
-from heylook_core.cli.root import commands as root
 from heylook_core.config import load_settings
 from heylook_core.entrypoints import PREFIX_TIERS, PROVIDERS, SINKS
 from heylook_core.plugins import Plugins
-from heylook_core.settings import ModelEntry, Settings
-from heylook_core.testkit.server import LiveServer, live_server, toy_settings
+from heylook_core.testkit.server import LiveServer, live_server
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-PREDECESSOR = DOCS / "explanation" / "coming-from-heylookitsanllm.md"
 TEST_PROVIDERS = {"toy", "scripted"}
 
 
@@ -40,13 +36,6 @@ def blocks(name: str, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", read(name), re.DOTALL)
 
 
-def rows(page: str, heading: str) -> list[list[str]]:
-    """The table under a heading, without its first two lines."""
-    part = page.split(f"\n## {heading}\n")[1].split("\n## ")[0]
-    lines = [line for line in part.splitlines() if line.startswith("|")]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
-
-
 @pytest.mark.unit
 def test_every_page_is_named_on_the_first_one():
     linked = set(re.findall(r"\]\(([\w/.-]+\.md)\)", read("index.md")))
@@ -55,15 +44,6 @@ def test_every_page_is_named_on_the_first_one():
 
 
 # ------------------------------------------------------------------ commands
-
-
-def every_command(context: click.Context) -> Iterator[click.Context]:
-    yield context
-    if isinstance(context.command, click.Group):
-        for name in context.command.list_commands(context):
-            below = context.command.get_command(context, name)
-            if below is not None and not below.hidden:
-                yield from every_command(click.Context(below, info_name=name, parent=context))
 
 
 def _mention(context: click.Context) -> str:
@@ -76,7 +56,7 @@ def _mention(context: click.Context) -> str:
 def test_every_command_and_option_is_documented():
     page = everything()
     missing = []
-    for context in every_command(click.Context(root, info_name="heylookllm")):
+    for context in every_command():
         if context.parent is not None and not re.search(_mention(context), page):
             missing.append(context.command_path)
         for option in context.command.params:
@@ -123,47 +103,11 @@ def test_settings_on_the_quick_reference_are_valid(tmp_path: Path):
 # ------------------------------------------------------------------ routes
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[LiveServer]:
-    models = (ModelEntry(id="heylook-demo", provider="scripted", placement="thread"),)
-    settings: Settings = msgspec.structs.replace(toy_settings(), models=models, default_model=None)
-    with live_server(settings) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def routes(server: LiveServer) -> set[str]:
-    document: dict[str, Any] = httpx.get(f"{server.url}/openapi.json", trust_env=False).json()
-    found = {f"{method.upper()} {path}" for path, item in document["paths"].items() for method in item}
-    return {*found, "GET /docs", "GET /redoc"}
-
-
 @pytest.mark.integration
 def test_routes_of_the_quick_reference_exist(routes: set[str]):
     named = re.findall(r"`((?:GET|POST|DELETE) /[^`]+)`", read("reference/quick.md"))
     assert len(named) > 10
     assert [route for route in named if route not in routes] == []
-
-
-@pytest.mark.integration
-def test_what_replaces_the_predecessors_routes_exists(routes: set[str]):
-    replaced = [row[1].strip("`") for row in rows(PREDECESSOR.read_text(), "Endpoints")]
-    assert len(replaced) > 40
-    assert [one for one in replaced if one.startswith(("GET", "POST", "DELETE", "HEAD")) and one not in routes] == []
-    others = {one for one in replaced if not one.startswith(("GET", "POST", "DELETE", "HEAD"))}
-    assert others == {"none", "heylookllm analytics query"}
-
-
-@pytest.mark.unit
-def test_what_replaces_the_predecessors_commands_exists():
-    context = click.Context(root, info_name="heylookllm")
-    known = {one.command_path.removeprefix("heylookllm").strip(): one.command for one in every_command(context)}
-    for _, here, *_ in rows(PREDECESSOR.read_text(), "Commands"):
-        name, _, option = here.strip("`").removeprefix("heylookllm").strip().partition("--")
-        if name.strip() == "setup.sh":
-            continue
-        command = known[name.strip()]
-        assert not option or any(f"--{option}" in one.opts for one in command.params), here
 
 
 # ------------------------------------------------------------------ code

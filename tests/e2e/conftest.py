@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import openai
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+if TYPE_CHECKING:
+    from answers import Told
 
 READY = "is ready: "
 SECONDS = 60.0
@@ -64,6 +71,16 @@ def client(served: Served) -> Iterator[openai.OpenAI]:
 @pytest.fixture(scope="session")
 def listed(client: openai.OpenAI) -> list[str]:
     return [model.id for model in client.models.list()]
+
+
+@pytest.fixture(scope="session")
+def told(client: openai.OpenAI) -> Callable[[str], list[Told]]:
+    """The answers of a model to every proven prompt, in their order. Each model is asked once for all tests."""
+    from answers import at_once
+
+    from heylook_demo_model.prompts import proven
+
+    return functools.cache(lambda model: at_once(client, model, proven()))
 
 
 @pytest.fixture(params=["heylook-demo", "heylook-demo-gguf"])

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from itertools import combinations
 from statistics import median
 from typing import Any
 
@@ -54,18 +55,39 @@ class Swaps:
     memory: dict[str, list[int]] = field(default_factory=dict)
 
     def growth(self, model: str) -> float:
-        """The least of the last third of the samples as a part of the median of the first third, after some to warm up.
+        """The last third of the samples as a part of the first, by their medians, after some to warm up.
 
-        What lies unused between what is in use comes and goes, by a tenth from one sample to the next. A leak raises the
-        least as well, and one sample that happens to be low at the beginning says nothing of those that follow.
+        Under load a sample is off by a twentieth either way: what lies unused between what is in use comes and goes.
         """
         samples = self.memory[model][WARM:]
         third = max(len(samples) // 3, 1)
-        return min(samples[-third:]) / median(samples[:third])
+        return median(samples[-third:]) / median(samples[:third])
 
     @property
     def flat(self) -> bool:
         return all(self.growth(model) <= SLACK for model in self.memory)
+
+
+def slope(samples: Sequence[int]) -> float:
+    """Bytes from one sample to the next: the median over all pairs (Theil and Sen), which outliers do not move."""
+    return median(
+        (samples[late] - samples[early]) / (late - early) for early, late in combinations(range(len(samples)), 2)
+    )
+
+
+async def alternating(server: ServerProcess, models: list[str], turns: int) -> dict[str, list[int]]:
+    """One request at a time, each to the model that is not loaded; resident bytes after each by its model.
+
+    Nothing else goes on, so that samples lie within a hundredth of each other.
+    """
+    memory: dict[str, list[int]] = {model: [] for model in models}
+    prompt = proven("fact")[0]
+    async with httpx.AsyncClient(base_url=server.url, timeout=300) as http:
+        for _ in range(turns):
+            for model, samples in memory.items():
+                assert await _ask(http, model, prompt.messages, False) == prompt.answer
+                samples.append(resident_bytes(server.process.pid))
+    return memory
 
 
 async def swapping(server: ServerProcess, models: list[str], more: Callable[[Swaps], bool], seed: int = 0) -> Swaps:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable
+from typing import Any, Literal
 
 import openai
 import pytest
+from answers import Answered, Told, asked, at_once, expected, streamed, whole
 from pydantic import BaseModel
 
-from heylook_demo_model.prompts import Prompt, proven
+from heylook_demo_model.prompts import proven
 
 pytestmark = pytest.mark.integration
 
@@ -25,64 +24,8 @@ WEATHER: Any = {
 }
 
 
-def asked(prompt: Prompt) -> dict[str, Any]:
-    """A proven prompt as arguments of the client."""
-    fields: dict[str, Any] = {"messages": prompt.messages}
-    if prompt.tools:
-        fields["tools"] = prompt.tools
-    if prompt.thinking:
-        fields["extra_body"] = {"chat_template_kwargs": {"enable_thinking": True}}
-    return fields
-
-
-class Answered(NamedTuple):
-    """A complete answer in its parts; a call is its name with its arguments."""
-
-    text: str
-    reasoning: str = ""
-    calls: tuple[tuple[str, Any], ...] = ()
-
-
-def expected(prompt: Prompt) -> Answered:
-    """What the raw text of a proven answer is to its reader."""
-    if prompt.answer.startswith("<tool_call>"):
-        pieces = (
-            prompt.answer.removeprefix("<tool_call>").removesuffix("</tool_call>").split("</tool_call>\n<tool_call>")
-        )
-        calls = [json.loads(piece) for piece in pieces]
-        return Answered("", calls=tuple((call["name"], call["arguments"]) for call in calls))
-    if prompt.thinking:
-        reasoning, _, text = prompt.answer.removeprefix("<think>\n").partition("\n</think>\n\n")
-        return Answered(text, reasoning)
-    return Answered(prompt.answer)
-
-
-def answered(message: Any, finish: str | None) -> Answered:
-    calls = tuple((call.function.name, json.loads(call.function.arguments)) for call in message.tool_calls or ())
-    assert finish == ("tool_calls" if calls else "stop")
-    return Answered(message.content or "", getattr(message, "reasoning_content", None) or "", calls)
-
-
-def streamed(client: openai.OpenAI, model: str, **fields: Any) -> Answered:
-    """A streamed answer that ended by itself, put together by the official client."""
-    with client.chat.completions.stream(model=model, **fields) as stream:
-        choice = stream.get_final_completion().choices[0]
-    return answered(choice.message, choice.finish_reason)
-
-
-def whole(client: openai.OpenAI, model: str, **fields: Any) -> Answered:
-    choice = client.chat.completions.create(model=model, **fields).choices[0]
-    return answered(choice.message, choice.finish_reason)
-
-
 def said(text: str) -> list[Any]:
     return [{"role": "user", "content": text}]
-
-
-def at_once(client: openai.OpenAI, model: str, prompts: Sequence[Prompt]) -> list[Answered]:
-    """Streamed answers, eight requests in flight at a time."""
-    with ThreadPoolExecutor(8) as pool:
-        return list(pool.map(lambda prompt: streamed(client, model, **asked(prompt)), prompts))
 
 
 def test_the_demo_model_is_there_without_any_configuration(listed: list[str]):
@@ -181,13 +124,11 @@ def test_eight_at_once_answer_as_they_would_alone(client: openai.OpenAI, model: 
     prompts += [proven("tool_call")[0], proven("thinking")[1]]
     alone = [streamed(client, model, **asked(prompt)) for prompt in prompts]
     assert alone == [expected(prompt) for prompt in prompts]
-    assert at_once(client, model, prompts) == alone
+    assert [told.answer for told in at_once(client, model, prompts)] == alone
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_every_proven_prompt_is_answered_right_eight_at_a_time(client: openai.OpenAI, model: str):
-    prompts = proven()
-    answers = at_once(client, model, prompts)
-    pairs = zip(prompts, answers, strict=True)
-    assert [(prompt, answer) for prompt, answer in pairs if answer != expected(prompt)] == []
+def test_every_proven_prompt_is_answered_right_eight_at_a_time(told: Callable[[str], list[Told]], model: str):
+    pairs = zip(proven(), told(model), strict=True)
+    assert [(prompt, one.answer) for prompt, one in pairs if one.answer != expected(prompt)] == []

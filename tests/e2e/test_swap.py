@@ -6,6 +6,7 @@ Long form: `scripts/soak swap --swaps 500`.
 from __future__ import annotations
 
 import asyncio
+import random
 import sys
 from pathlib import Path
 
@@ -14,24 +15,41 @@ import pytest
 pytest.importorskip("heylook_demo_model", reason="the demo model is not installed")
 sys.path.insert(0, str(Path(__file__).parent))
 
-from swapping import Swaps, installed, settings, swapping
+from swapping import Swaps, alternating, installed, settings, slope, swapping
 
 from heylook_core.testkit.server import server_process
 
 SWAPS = 20
+TURNS = 14
+WARM = 4
+LEAK = 1 << 20
+"""Bytes per load that must not go unnoticed."""
+
+both_engines = pytest.mark.skipif(len(installed()) < 2, reason="only one engine is installed")
 
 
 @pytest.mark.integration
 @pytest.mark.timeout(600)
-@pytest.mark.skipif(len(installed()) < 2, reason="only one engine is installed")
+@both_engines
 def test_hot_swap_under_load_gives_right_answers_and_keeps_no_memory() -> None:
     models = settings(*installed())
+    names = [entry.id for entry in models.models]
 
     def more(swaps: Swaps) -> bool:
-        return swaps.loads < SWAPS or any(len(samples) < 6 for samples in swaps.memory.values())
+        return swaps.loads < SWAPS or swaps.answers < 8 * SWAPS
 
     with server_process(models) as server:
-        swaps = asyncio.run(swapping(server, [entry.id for entry in models.models], more))
-    assert swaps.loads >= SWAPS
-    assert swaps.answers >= 8 * SWAPS
-    assert swaps.flat, swaps.memory
+        asyncio.run(swapping(server, names, more))
+        memory = asyncio.run(alternating(server, names, TURNS))
+    for samples in memory.values():
+        assert slope(samples[WARM:]) < LEAK / 2, memory
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("seed", range(50))
+def test_a_leak_is_told_from_noise(seed: int) -> None:
+    chance = random.Random(seed)
+    noise = [140 * LEAK + chance.randrange(-LEAK, LEAK) for _ in range(TURNS - WARM)]
+    noise[chance.randrange(len(noise))] += chance.choice((-14, 14)) * LEAK
+    assert abs(slope(noise)) < LEAK / 2
+    assert slope([sample + number * LEAK for number, sample in enumerate(noise)]) > LEAK / 2

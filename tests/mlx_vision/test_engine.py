@@ -14,6 +14,7 @@ import pytest
 from heylook_core.errors import InvalidRequest
 from heylook_core.messages import ChatRequest, SamplerSettings
 from heylook_core.testkit import EngineContract
+from heylook_core.testkit.answers import Answer
 from heylook_core.testkit.engine_contract import Drive, Running
 from heylook_core.text.prompt import Preparation, Prepared
 from heylook_mlx.model import MlxModel
@@ -37,26 +38,22 @@ class Seeing:
     def prepared(self, asked: ChatRequest) -> Prepared:
         return self.preparation.prepare(1, asked, 0.0)
 
-    def alone(self, asked: ChatRequest, prefill: int = 16, **options: Any) -> list[int]:
+    def alone(self, asked: ChatRequest, prefill: int = 16, **options: Any) -> Answer:
+        return self.run(asked, prefill, **options).answer
+
+    def run(self, asked: ChatRequest, prefill: int = 16, **options: Any) -> Running:
+        """To its end, with nothing beside it."""
         drive = Drive(self.engine, prefill)
         running = self.begin(drive, asked, **options)
         drive.finish(running)
         self.engine.remove(running.sid, False)
-        return running.ids
-
-    def logprobs(self, asked: ChatRequest) -> list[float]:
-        """Of the greedy tokens."""
-        drive = Drive(self.engine)
-        running = self.begin(drive, asked, top_logprobs=0)
-        drive.finish(running)
-        self.engine.remove(running.sid, False)
-        return running.logprobs
+        return running
 
     def begin(self, drive: Drive, asked: ChatRequest, **options: Any) -> Running:
         prepared = self.prepared(asked)
-        return drive.insert(prepared.tokens, LIMIT, media=prepared.media, **options)
+        return drive.insert(prepared.tokens, LIMIT, media=prepared.media, **{"top_logprobs": 2, **options})
 
-    def reference(self, asked: ChatRequest) -> list[int]:
+    def reference(self, asked: ChatRequest) -> Answer:
         """Greedy tokens of the model of mlx-vlm itself, each from a forward pass over everything."""
         import mlx.core as mx
 
@@ -72,12 +69,15 @@ class Seeing:
         joined = {name: mx.concatenate(values) for name, values in inputs.items()}
         pixels = joined.pop("pixel_values", None)
         found: list[int] = []
+        leads: list[float] = []
         for _ in range(LIMIT):
             row = mx.array([ids + found])
             whole.language_model._rope_deltas = whole.language_model._position_ids = None
             logits = whole(row, pixels, mask=None, **joined).logits
+            second, first = mx.sort(logits[0, -1])[-2:].tolist()
             found.append(int(mx.argmax(logits[0, -1]).item()))
-        return found
+            leads.append(first - second)
+        return Answer(found, leads)
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -104,7 +104,7 @@ def test_pictures_and_their_order_matter(seeing: Seeing):
     asked = [
         request(user(*parts, "what is it?")) for parts in ((RED,), (BLUE,), (RED, STRIPES), (STRIPES, RED), (), (RED,))
     ]
-    *different, again = [seeing.logprobs(each) for each in asked]
+    *different, again = [seeing.run(each).logprobs for each in asked]
     assert np.allclose(again, different[0], atol=1e-6)
     for one, other in combinations(different, 2):
         assert not np.allclose(one, other, atol=1e-4)
@@ -125,7 +125,7 @@ def test_together_they_answer_as_alone(seeing: Seeing):
             for _ in range(delay):
                 drive.step()
         drive.finish(*rows)
-        assert [row.ids for row in rows] == expected
+        assert [row.answer for row in rows] == expected
         for row in rows:
             seeing.engine.remove(row.sid, False)
 
@@ -162,14 +162,14 @@ def test_a_state_at_a_mark_and_one_of_a_row_that_left_early(seeing: Seeing):
     prepared = seeing.prepared(TWO)
     marks = (prepared.media[0].stop, len(prepared.tokens) - 1)
     drive = Drive(seeing.engine, 5)
-    row = drive.insert(prepared.tokens, LIMIT, media=prepared.media, marks=marks)
+    row = seeing.begin(drive, TWO, marks=marks)
     taken = []
     while not row.ids:
         taken += drive.step()
     assert [len(snapshot.tokens) for snapshot in taken] == list(marks)
     drive.finish(row)
     for snapshot in taken:
-        assert seeing.alone(TWO, prefix=snapshot, cut=len(snapshot.tokens)) == row.ids
+        assert seeing.alone(TWO, prefix=snapshot, cut=len(snapshot.tokens)) == row.answer
     seeing.engine.remove(row.sid, False)
     row = seeing.begin(drive, TWO)
     for _ in range(6):

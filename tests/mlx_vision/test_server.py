@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import pytest
 from PIL import Image
 
 from heylook_core.settings import ModelEntry
+from heylook_core.testkit.answers import answer_of
 from heylook_core.testkit.server import LiveServer, live_server, toy_settings
 
 pytestmark = pytest.mark.integration
@@ -79,6 +81,21 @@ def ask(
     return found["choices"][0]["message"]["content"], found["usage"]
 
 
+class Told:
+    """An answer with the scores of its tokens, for comparisons that rounding does not decide."""
+
+    def __init__(self, http: httpx.Client, *messages: dict[str, Any], model: str) -> None:
+        body = {"model": model, "messages": messages, "temperature": 0, "max_tokens": 12}
+        found = http.post("/v1/chat/completions", json={**body, "logprobs": True, "top_logprobs": 2})
+        assert found.status_code == 200, found.text
+        (choice,) = found.json()["choices"]
+        self.text = choice["message"]["content"]
+        self.answer = answer_of(choice)
+        self.first = choice["logprobs"]["content"][0]["logprob"]
+        self.prompt = found.json()["usage"]["prompt_tokens"]
+        self.cached = found.json()["usage"]["prompt_tokens_details"]["cached_tokens"]
+
+
 def clear(http: httpx.Client) -> None:
     http.request("DELETE", "/v1/admin/cache").raise_for_status()
 
@@ -127,35 +144,32 @@ def test_requests_with_and_without_images_do_not_disturb_each_other(http: httpx.
     alone = []
     for messages in asked:
         clear(http)
-        alone.append(ask(http, *messages, model=model)[0])
-    assert len(set(alone)) == len(alone)
+        alone.append(Told(http, *messages, model=model))
+    for one, other in combinations(alone, 2):
+        assert abs(one.first - other.first) > 1e-4
     clear(http)
     with ThreadPoolExecutor(len(asked)) as pool:
         for _ in range(3):
-            together = list(pool.map(lambda messages: ask(http, *messages, model=model)[0], asked))
-            assert together == alone
+            together = list(pool.map(lambda messages: Told(http, *messages, model=model), asked))
+            assert [one.answer for one in together] == [one.answer for one in alone]
 
 
 @pytest.mark.parametrize("model", ["eyes", "other"])
 def test_a_conversation_reuses_its_picture(http: httpx.Client, model: str):
-    """Two tokens of each answer: further on, a random model comes to near ties that slices of another size decide.
-
-    `test_squares.py` asks a trained one.
-    """
     clear(http)
     first = turn(QUESTION, RED)
-    said, usage = ask(http, first, model=model, max_tokens=2)
-    assert usage["prompt_tokens_details"]["cached_tokens"] == 0
-    longer = (first, {"role": "assistant", "content": said}, turn("and what else?"))
-    answer, reused = ask(http, *longer, model=model, max_tokens=2)
-    assert reused["prompt_tokens_details"]["cached_tokens"] >= usage["prompt_tokens"] - 8
+    before = Told(http, first, model=model)
+    assert before.cached == 0
+    longer = (first, {"role": "assistant", "content": before.text}, turn("and what else?"))
+    reused = Told(http, *longer, model=model)
+    assert reused.cached >= before.prompt - 8
     clear(http)
-    assert ask(http, *longer, model=model, max_tokens=2)[0] == answer
+    assert Told(http, *longer, model=model).answer == reused.answer
     other = (turn(QUESTION, BLUE), *longer[1:])
-    changed, usage = ask(http, *other, model=model, max_tokens=2)
-    assert usage["prompt_tokens_details"]["cached_tokens"] < 8
+    changed = Told(http, *other, model=model)
+    assert changed.cached < 8
     clear(http)
-    assert ask(http, *other, model=model, max_tokens=2)[0] == changed
+    assert Told(http, *other, model=model).answer == changed.answer
 
 
 def test_several_answers_and_scores_about_one_picture(http: httpx.Client):

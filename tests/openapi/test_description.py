@@ -100,6 +100,7 @@ def test_every_operation_has_an_id_of_its_own_a_summary_and_a_tag_that_is_descri
     assert len(ids) == len(set(ids))
     tags = {tag["name"]: tag["description"] for tag in document["tags"]}
     assert {"OpenAI API", "Ollama API", "Administration", "Health"} <= tags.keys()
+    assert [name for name, words in tags.items() if not words] == []
     for _, path, operation in operations(document):
         assert operation["summary"], path
         assert set(operation["tags"]) <= tags.keys()

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import shutil
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 import yaml
+from environments import ROOT, Distribution, Environment
 
 from heylook_core.settings import Settings
 
-ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PAGE = DOCS / "writing-a-plugin.md"
 EXAMPLES = DOCS / "examples"
-UV = shutil.which("uv")
 
 PLUGINS = {
     "echo": ("heylook.providers", "heylook-echo"),
@@ -81,54 +76,34 @@ def test_links_between_pages_lead_somewhere(page: Path):
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
-def run(*command: str | Path, cwd: Path) -> str:
-    hidden = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}
-    environment = {key: value for key, value in os.environ.items() if key not in hidden and "HEYLOOK_" not in key}
-    done = subprocess.run([str(part) for part in command], cwd=cwd, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, f"{command} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of heylook itself, built from this checkout."""
-    out = tmp_path_factory.mktemp("dist")
-    if UV:
-        run(UV, "build", "--quiet", "--wheel", "--out-dir", out, ROOT, cwd=out)
-    else:
-        run(sys.executable, "-m", "build", "--wheel", "--outdir", out, ROOT, cwd=out)
-    return next(out.glob("heylook-*.whl"))
-
-
-def fresh(folder: Path, *requirements: str | Path) -> Path:
-    """The bin folder of a new environment with these distributions."""
-    if UV:
-        run(UV, "venv", "--quiet", "--python", sys.executable, folder, cwd=folder.parent)
-        install: list[str | Path] = [UV, "pip", "install", "--quiet", "--python", folder / "bin/python"]
-    else:
-        run(sys.executable, "-m", "venv", folder, cwd=folder.parent)
-        install = [folder / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    run(*install, "-c", ROOT / "constraints.txt", *requirements, cwd=folder.parent)
-    return folder / "bin"
-
-
-def rows(binaries: Path, cwd: Path, *options: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(run(binaries / "heylookllm", "plugins", "--json", *options, cwd=cwd))
+def elsewhere(built: dict[str, Distribution], tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """An environment with heylook's wheel and pytest."""
+    found = Environment.new(tmp_path_factory.mktemp("elsewhere") / "environment")
+    found.install(built["heylook"].wheel, "pytest")
     return found
+
+
+@pytest.fixture
+def example(request: pytest.FixtureRequest, elsewhere: Environment, tmp_path: Path) -> Iterator[Path]:
+    """The folder of an example, which is installed there until the test is over."""
+    source = tmp_path / request.param
+    shutil.copytree(EXAMPLES / source.name, source, ignore=shutil.ignore_patterns("__pycache__", ".pytest_cache"))
+    elsewhere.install(source)
+    yield source
+    elsewhere.uninstall(PLUGINS[source.name][1])
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", PLUGINS)
-def test_an_example_works_in_an_environment_of_its_own(name: str, wheel: Path, tmp_path: Path):
-    source = tmp_path / "elsewhere" / name
-    shutil.copytree(EXAMPLES / name, source, ignore=shutil.ignore_patterns("__pycache__", ".pytest_cache"))
-    binaries = fresh(tmp_path / "environment", wheel, "pytest", source)
+@pytest.mark.parametrize("example", PLUGINS, indirect=True)
+def test_an_example_works_alone_beside_heylook(example: Path, elsewhere: Environment):
+    group, dist = PLUGINS[example.name]
+    rows = elsewhere.plugins("--check")
+    assert {row["dist"] for row in rows} == {"heylook", dist}
+    (row,) = [row for row in rows if row["dist"] == dist]
+    assert (row["group"], row["name"], row["state"], row["error"]) == (group, example.name, "loaded", "")
 
-    group, dist = PLUGINS[name]
-    (row,) = [row for row in rows(binaries, tmp_path, "--check") if row["dist"] == dist]
-    assert (row["group"], row["name"], row["state"], row["error"]) == (group, name, "loaded", "")
-
-    told = run(binaries / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests", cwd=source)
+    told = elsewhere.run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests", cwd=example)
     assert re.search(r"\d+ passed", told)
     assert "skipped" not in told

@@ -4,112 +4,33 @@ from __future__ import annotations
 
 import email.parser
 import importlib.util
-import json
-import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tarfile
 import time
 import tomllib
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
+from environments import FOLDERS, ROOT, Distribution, Environment, environment, plugin_folders
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-ROOT = Path(__file__).resolve().parents[2]
-UV = shutil.which("uv")
 HAS_LLAMA_CPP = importlib.util.find_spec("llama_cpp") is not None
 
 
-def plugin_folders() -> list[Path]:
-    """Plugins whose code is here; a folder may hold only its packaging."""
-    return [folder for folder in sorted(ROOT.glob("plugins/*")) if list(folder.glob("heylook_*/__init__.py"))]
-
-
 PLUGINS = {folder.name for folder in plugin_folders()}
-FOLDERS = {"heylook": ROOT} | {f"heylook-{folder.name.replace('_', '-')}": folder for folder in plugin_folders()}
-
-
-def run(*command: str | Path, cwd: Path) -> str:
-    done = subprocess.run([str(part) for part in command], cwd=cwd, env=environment(), capture_output=True, text=True)
-    assert done.returncode == 0, f"{command} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
-def environment() -> dict[str, str]:
-    """The caller's, without what could make the checkout or another environment visible."""
-    hidden = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}
-    return {key: value for key, value in os.environ.items() if key not in hidden and not key.startswith("HEYLOOK_")}
-
-
-@dataclass(frozen=True)
-class Distribution:
-    """A built distribution: its wheel and its source archive."""
-
-    name: str
-    wheel: Path
-    sdist: Path
-
-
-@pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Distribution]:
-    out = tmp_path_factory.mktemp("dist")
-    for folder in FOLDERS.values():
-        if UV:
-            run(UV, "build", "--quiet", "--out-dir", out, folder, cwd=out)
-        else:
-            run(sys.executable, "-m", "build", "--outdir", out, folder, cwd=out)
-    files = {name: name.replace("-", "_") for name in FOLDERS}
-    return {
-        name: Distribution(name, next(out.glob(f"{file}-[0-9]*.whl")), next(out.glob(f"{file}-[0-9]*.tar.gz")))
-        for name, file in files.items()
-    }
-
-
-@dataclass(frozen=True)
-class Environment:
-    """A virtual environment, used from a directory that is not the checkout."""
-
-    folder: Path
-
-    @property
-    def work(self) -> Path:
-        return self.folder.parent
-
-    def install(self, *arguments: str | Path) -> None:
-        python = self.folder / "bin/python"
-        installer = [UV, "pip", "install", "--quiet", "--python", python]
-        if not UV:
-            installer = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        run(*[part for part in installer if part], "-c", ROOT / "constraints.txt", *arguments, cwd=self.work)
-
-    def run(self, command: str, *arguments: str) -> str:
-        return run(self.folder / "bin" / command, *arguments, cwd=self.work)
-
-    def plugins(self) -> list[dict[str, str | None]]:
-        rows = json.loads(self.run("heylookllm", "plugins", "--json"))
-        assert isinstance(rows, list)
-        return rows
 
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Environment:
-    folder = tmp_path / "environment"
-    if UV:
-        run(UV, "venv", "--quiet", "--python", sys.executable, folder, cwd=tmp_path)
-    else:
-        run(sys.executable, "-m", "venv", folder, cwd=tmp_path)
-    return Environment(folder)
+    return Environment.new(tmp_path / "environment")
 
 
 @contextmanager
@@ -240,7 +161,7 @@ def test_wheels_hold_their_packages_and_nothing_else(built: dict[str, Distributi
 
 def test_sdists_hold_their_sources_and_nothing_else(built: dict[str, Distribution]) -> None:
     always = {"pyproject.toml", "PKG-INFO", "README.md", ".gitignore", "LICENSE", "CHANGELOG.md", "models.example.yaml"}
-    always |= {"MODEL_CARD.md"}
+    always |= {"MODEL_CARD.md", "hatch_build.py"}
     for distribution in built.values():
         with tarfile.open(distribution.sdist) as archive:
             tops = {member.split("/")[1] for member in archive.getnames() if "/" in member}

@@ -16,17 +16,16 @@ import msgspec
 import numpy as np
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
 
 from heylook_api_openai import live
 from heylook_core.settings import AudioSettings, ModelEntry
+from heylook_core.testkit.live_client import LiveClient, live_session
 from heylook_core.testkit.server import LiveServer, live_server, toy_settings
 from heylook_core.testkit.speech_contract import pcm
 from heylook_core.testkit.tone_speech import silence, spoken
 
 pytestmark = pytest.mark.integration
 
-URL = "/v1/stt/stream"
 TEXT = "The quick brown fox. Hello world works."
 LIMITS_IN_TEST = {"BEHIND_SECONDS": 2, "OVERLOADED_SECONDS": 4, "CAUGHT_UP_SECONDS": 1, "REAL_TIME_SLACK": 60}
 LIMITS = AudioSettings(max_sessions=9, session_seconds=120, idle_seconds=2)
@@ -46,51 +45,10 @@ def server() -> Iterator[LiveServer]:
         yield running
 
 
-class Client:
-    """A session with the messages that came."""
-
-    def __init__(self, connection: ClientConnection) -> None:
-        self.connection = connection
-        self.news: list[dict[str, Any]] = []
-
-    def say(self, **message: Any) -> None:
-        self.connection.send(json.dumps(message))
-
-    def play(self, audio: np.ndarray[Any, Any], block: int = 1600, speed: float = 0.0, rate: int = 16_000) -> None:
-        """Send as it would be spoken, `speed` times as fast; 0 is as fast as it goes."""
-        started = time.monotonic()
-        for at in range(0, len(audio), block):
-            if speed:
-                time.sleep(max(0.0, started + at / rate / speed - time.monotonic()))
-            self.connection.send(pcm(audio[at : at + block]))
-
-    def until(self, kind: str) -> dict[str, Any]:
-        """The next message of this kind."""
-        while True:
-            message = json.loads(self.connection.recv(60))
-            self.news.append(message)
-            if message["type"] == kind:
-                return message
-
-    def rest(self) -> int:
-        """Everything up to the end; the close code."""
-        with pytest.raises(ConnectionClosed) as closed:
-            self.until("none of the kinds")
-        assert closed.value.rcvd is not None
-        return closed.value.rcvd.code
-
-    def of(self, kind: str) -> list[dict[str, Any]]:
-        return [message for message in self.news if message["type"] == kind]
-
-    @property
-    def text(self) -> str:
-        return " ".join(message["text"] for message in self.of("final"))
-
-
 @contextlib.contextmanager
-def session(server: LiveServer, query: str = "?model=scripted", **options: Any) -> Iterator[Client]:
-    with connect(server.url.replace("http", "ws") + URL + query, max_size=None, **options) as connection:
-        yield Client(connection)
+def session(server: LiveServer, query: str = "?model=scripted", **options: Any) -> Iterator[LiveClient]:
+    with live_session(server.url, query, **options) as client:
+        yield client
 
 
 def until_idle(server: LiveServer) -> None:

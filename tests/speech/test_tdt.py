@@ -223,6 +223,14 @@ def test_repeated_words_are_matched_by_their_time():
     assert ids(joined(before, after, 104, 130, LETTERS)) == [0] * 5
 
 
+@pytest.mark.parametrize("late", [-1, 0, 1])
+def test_words_that_are_repeated_quickly_are_not_shifted_by_one(late: int):
+    """They are closer to each other than the same word may be told earlier or later."""
+    before = said(*((0, 104 + 4 * index) for index in range(7)))
+    after = said(*((0, 108 + 4 * index + late) for index in range(10)))
+    assert ids(joined(before, after, 108, 132, LETTERS)) == [0] * 11
+
+
 def test_one_token_that_both_heard_at_the_same_time_is_a_seam():
     before = said((0, 100), (1, 112), (12, 118), (13, 122))
     assert ids(joined(before, said((2, 112), (12, 119), (3, 124)), 105, 130, LETTERS)) == [0, 1, 12, 3]

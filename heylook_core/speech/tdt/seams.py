@@ -16,9 +16,9 @@ def joined(
 ) -> list[Emission]:
     """Tokens of a window and of the one after it, which begins at frame `start`; the first one ends at `end`.
 
-    Where both heard the same, the longest run of tokens that they share is the seam; else it is in the middle.
+    Where both heard the same, the run of tokens that they share best is the seam; else it is in the middle.
     """
-    run = _longest_run(before, after, start, pieces)
+    run = _best_run(before, after, start, pieces)
     if run is not None:
         left, right, length = run
         return _monotonic([*before[: left + length], *after[right + length :]])
@@ -26,30 +26,38 @@ def joined(
     return _monotonic([*_words_before(before, middle, pieces), *_words_from(after, middle, pieces)])
 
 
-def _longest_run(
+def _best_run(
     before: Sequence[Emission], after: Sequence[Emission], start: int, pieces: Pieces
 ) -> tuple[int, int, int] | None:
-    """Where the run begins in both, and its length; of equally long ones that with the least difference in time."""
+    """Where the run begins in both, and its length. Each token counts for more the closer in time both heard it.
+
+    Length alone would shift words that are repeated quickly by one of them.
+    """
     best: tuple[int, int, int] | None = None
-    score = (0, 0)
+    most = 0
     for left in range(len(before)):
         if before[left].frame < start - TOLERANCE:
             continue
         for right in range(len(after)):
-            length = _run(before, left, after, right, pieces)
-            apart = abs(before[left].frame - after[right].frame)
-            if (length, -apart) > score and (length > 1 or (length == 1 and apart <= SURE)):
-                best, score = (left, right, length), (length, -apart)
+            length, closeness = _run(before, left, after, right, pieces)
+            sure = length > 1 or (length == 1 and abs(before[left].frame - after[right].frame) <= SURE)
+            if sure and closeness > most:
+                best, most = (left, right, length), closeness
     return best
 
 
-def _run(before: Sequence[Emission], left: int, after: Sequence[Emission], right: int, pieces: Pieces) -> int:
-    length = 0
+def _run(
+    before: Sequence[Emission], left: int, after: Sequence[Emission], right: int, pieces: Pieces
+) -> tuple[int, int]:
+    """How many tokens are the same from there on, and how close they are in time altogether."""
+    length = closeness = 0
     for one, other in zip(before[left:], after[right:], strict=False):
-        if not pieces.same(one.token, other.token) or abs(one.frame - other.frame) > TOLERANCE:
+        apart = abs(one.frame - other.frame)
+        if apart > TOLERANCE or not pieces.same(one.token, other.token):
             break
         length += 1
-    return length
+        closeness += TOLERANCE + 1 - apart
+    return length, closeness
 
 
 def _words_before(emissions: Sequence[Emission], frame: int, pieces: Pieces) -> list[Emission]:

@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MAC = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
+PATIENCE = 100_000.0  # milliseconds, for machines with much else to do
 # No name but that of this machine has an address.
 CUT = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 
@@ -46,6 +47,7 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser, server: LiveServer) -> Iterator[Page]:
     """A page of which every request is for the server, sent or held back, and in which nothing goes wrong."""
     made = browser.new_page()
+    made.set_default_timeout(PATIENCE)
     asked: list[str] = []
     wrong: list[str] = []
     made.on("request", lambda request: asked.append(request.url))

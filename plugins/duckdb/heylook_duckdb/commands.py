@@ -85,11 +85,13 @@ def report(db: Path | None, since: str, limit: int, as_json: bool) -> int:
     from heylook_duckdb import report as reports
     from heylook_duckdb.database import snapshot
 
-    with snapshot(_path(db)) as connection:
+    path = _path(db)
+    with snapshot(path) as connection:
         sections = reports.sections(connection, seconds_of(since), limit)
     if as_json:
         click.echo(reports.as_json(sections))
     else:
+        click.echo(f"{path}, the last {since}; averages are of requests that succeeded, times in seconds and UTC\n")
         reports.show(sections)
     return 0
 

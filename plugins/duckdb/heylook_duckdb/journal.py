@@ -11,16 +11,17 @@ import fcntl
 import os
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from heylook_duckdb.schema import Row, columns_of, insertion
+from heylook_duckdb.schema import Row, insertion, whole
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 SUFFIX = ".journal"
+_LINE = msgspec.json.Decoder(tuple[str, msgspec.Raw])
 
 Noted = tuple[str, Row]
 
@@ -36,7 +37,7 @@ class Journal:
 
     def append(self, rows: list[Noted]) -> None:
         """All of them or none. Raises OSError."""
-        lines = b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
+        lines = b"".join(msgspec.json.encode((table, whole(table, row))) + b"\n" for table, row in rows)
         try:
             written = self._file.write(lines)
         except OSError:
@@ -73,13 +74,10 @@ def _is_free(path: Path) -> bool:
     return True
 
 
-def noted(path: Path) -> list[Noted]:
-    """Its rows; a last line that was not finished is left out."""
-    found: list[Noted] = []
-    for line in path.read_bytes().split(b"\n")[:-1]:
-        row: Any = msgspec.json.decode(line)
-        found.append((row[0], row[1]))
-    return found
+def noted(path: Path) -> list[tuple[str, str]]:
+    """Table and JSON of each row; a last line that was not finished is left out."""
+    lines = path.read_bytes().split(b"\n")[:-1]
+    return [(table, bytes(row).decode()) for table, row in map(_LINE.decode, lines)]
 
 
 def bring_in(connection: DuckDBPyConnection, path: Path) -> list[str]:
@@ -99,31 +97,34 @@ def bring_in(connection: DuckDBPyConnection, path: Path) -> list[str]:
         connection.commit()
     except BaseException as error:
         connection.rollback()
-        import duckdb
-
-        if not isinstance(
-            error, duckdb.ConversionException | duckdb.InvalidInputException | duckdb.OutOfRangeException
-        ):
+        if not _does_not_fit(error):
             raise
         complaints = _one_by_one(connection, path)
     return complaints
 
 
-def _one_by_one(connection: DuckDBPyConnection, path: Path) -> list[str]:
-    """Some row cannot be stored at all: the others are, each by itself."""
+def _does_not_fit(error: BaseException) -> bool:
+    """It is the value that cannot be stored, and not the file that cannot be written."""
     import duckdb
 
+    return isinstance(error, duckdb.DataError | duckdb.InvalidInputException)
+
+
+def _one_by_one(connection: DuckDBPyConnection, path: Path) -> list[str]:
+    """Some row does not fit: each is stored by itself, with the columns of now if another version has noted it."""
     complaints = []
-    for row in noted(path):
+    for table, line in noted(path):
+        row = whole(table, msgspec.json.decode(line))
         try:
-            _insert(connection, [row])
-        except duckdb.DataError as error:
+            _insert(connection, [(table, msgspec.json.encode(row).decode())])
+        except Exception as error:
+            if not _does_not_fit(error):
+                raise
             complaints.append(str(error).splitlines()[0])
     connection.execute("INSERT INTO journals VALUES (?, now()::TIMESTAMP)", [path.name])
     return complaints
 
 
-def _insert(connection: DuckDBPyConnection, rows: list[Noted]) -> None:
+def _insert(connection: DuckDBPyConnection, rows: list[tuple[str, str]]) -> None:
     for table in dict(rows):
-        mine = [row for name, row in rows if name == table]
-        connection.execute(insertion(table), columns_of(table, mine))
+        connection.execute(insertion(table), [[row for name, row in rows if name == table]])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 RECENT = "timestamp >= ?"
 OK = "outcome = 'ok'"
+
+
+PARTS = ("load", "queue", "prompt", "generation")
 
 
 class Section(NamedTuple):
@@ -39,14 +42,15 @@ FROM request_logs WHERE {RECENT}
 """
 
 MODELS = f"""
-SELECT model, any_value(provider) AS provider, count(*) AS requests,
+SELECT CASE provider WHEN '' THEN '(none)' ELSE model END AS model, any_value(provider) AS provider,
+    count(*) AS requests,
     count(*) FILTER (outcome = 'failed') AS failed,
     round(avg(total_seconds) FILTER ({OK}), 3) AS avg_seconds,
     round(quantile_cont(total_seconds, 0.95) FILTER ({OK}), 3) AS p95_seconds,
     round(avg(first_token_seconds) FILTER ({OK} AND first_token_seconds > 0), 3) AS first_token,
     round(avg(tokens_per_second) FILTER ({OK} AND tokens_per_second > 0), 1) AS tokens_per_second,
     sum(completion_tokens)::BIGINT AS generated_tokens
-FROM request_logs WHERE {RECENT} GROUP BY model ORDER BY requests DESC, model
+FROM request_logs WHERE {RECENT} GROUP BY 1 ORDER BY requests DESC, model
 """
 
 SLOW = f"""
@@ -72,21 +76,31 @@ SELECT strftime(time_bucket(to_seconds(?), timestamp), '%Y-%m-%d %H:%M') AS time
 FROM request_logs WHERE {RECENT} GROUP BY ALL ORDER BY time
 """
 
+FIRST = f"SELECT min(timestamp) FROM request_logs WHERE {RECENT}"
+
 STEPS = (60, 300, 900, 3600, 10_800, 86_400, 604_800)
 MOST_POINTS = 24
 
 
 def sections(connection: DuckDBPyConnection, seconds: int, limit: int) -> list[Section]:
     """`seconds` back from now; `limit` slow requests and kinds of errors."""
-    start = moment(time.time() - seconds)
-    step = next((step for step in STEPS if seconds / step <= MOST_POINTS), STEPS[-1])
+    now = moment(time.time())
+    start = now - timedelta(seconds=seconds)
     return [
         _section(connection, "Overview", OVERVIEW, start),
         _section(connection, "Models", MODELS, start),
         _section(connection, "Slow requests", SLOW, start, limit),
         _section(connection, "Errors", ERRORS, start, limit),
-        _section(connection, "Trends", TRENDS, step, start),
+        _section(connection, "Trends", TRENDS, _step(connection, start, now), start),
     ]
+
+
+def _step(connection: DuckDBPyConnection, start: datetime, now: datetime) -> int:
+    """Seconds from one point of the trends to the next: few points from the first record to now."""
+    found = connection.execute(FIRST, [start]).fetchone()
+    first = found[0] if found is not None and found[0] is not None else start
+    span = (now - first).total_seconds()
+    return next((step for step in STEPS if span / step <= MOST_POINTS), STEPS[-1])
 
 
 def _section(connection: DuckDBPyConnection, title: str, sql: str, *arguments: int | datetime) -> Section:
@@ -96,19 +110,41 @@ def _section(connection: DuckDBPyConnection, title: str, sql: str, *arguments: i
 
 
 def show(found: list[Section]) -> None:
+    terminal = sys.stdout.isatty()
     for section in found:
-        click.echo(click.style(section.title, bold=True) if sys.stdout.isatty() else f"=== {section.title} ===")
+        click.echo(click.style(section.title, bold=True) if terminal else f"=== {section.title} ===")
         if section.title == "Overview":
-            pairs = zip(section.columns, section.rows[0], strict=True)
-            show_table(["", ""], [[name.replace("_", " "), _text(value)] for name, value in pairs])
+            rows = zip(section.columns, section.rows[0], strict=True)
+            show_table(["", ""], [[name.replace("_", " "), _text(name, value)] for name, value in rows])
         elif section.rows:
-            show_table(section.columns, [[_text(value) for value in row] for row in section.rows])
+            _show_rows(_narrow(section) if terminal else section)
         else:
             click.echo("none")
         click.echo()
 
 
-def _text(value: object) -> str:
+def _show_rows(section: Section) -> None:
+    heads = [name.replace("_", "\n") for name in section.columns] if sys.stdout.isatty() else section.columns
+    rows = [[_text(name, value) for name, value in zip(section.columns, row, strict=True)] for row in section.rows]
+    show_table(heads, rows)
+
+
+def _narrow(section: Section) -> Section:
+    """Of slow requests a terminal has room for where most of the time went, and not for all of their times."""
+    if section.title != "Slow requests":
+        return section
+    rows = []
+    for row in section.rows:
+        one = dict(zip(section.columns, row, strict=True))
+        most = max(PARTS, key=lambda part: float(one[part]))
+        tokens = f"{one['prompt_tokens']}+{one['completion_tokens']}"
+        rows.append((one["time"][5:], one["seconds"], one[most], most, tokens, one["model"], one["request_id"]))
+    return Section(section.title, ["time", "seconds", "most_of_it", "for", "tokens", "model", "request_id"], rows)
+
+
+def _text(name: str, value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.1f}" if name in ("tokens_per_second", "cached_percent") else f"{value:.3f}"
     return "-" if value is None else str(value)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ from heylook_duckdb.writer import Writer
 
 if TYPE_CHECKING:
     from heylook_core.residency_events import ResidencyEvent
+
+log = logging.getLogger(__name__)
 
 
 class DuckDbSink(Sink):
@@ -40,6 +43,7 @@ class DuckDbSink(Sink):
         except OSError as error:
             raise PluginError(f"The folder of {self.path} cannot be made: {error.strerror}.") from error
         check(self.path)
+        log.info("Requests are recorded in %s (storage_level: %s).", self.path, self._config.storage_level)
         return Writer(self.path, Keeping(self.path, self._config.retention_days, self._config.max_db_size_mb))
 
     def record(self, record: RequestRecord) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,6 +53,19 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     return Store(tmp_path / "logs" / "analytics.db")
+
+
+@pytest.fixture
+def some(store: Store) -> None:
+    """Seven records of the last minute, two of which did not succeed, and one that is eight days old."""
+    now = time.time()
+    store.keep(
+        *(store.record(request_id=f"r-{n}", at=now - 60 + n, model="quick", total_seconds=0.1) for n in range(4)),
+        store.record(request_id="slowest", at=now - 30, model="slow", total_seconds=9.0, cached_tokens=11),
+        store.record(request_id="bad", at=now - 20, outcome="failed", status=500, error="engine", total_seconds=99.0),
+        store.record(request_id="left", at=now - 10, outcome="cancelled", status=499, total_seconds=77.0),
+        store.record(request_id="old", at=now - 8 * 86_400, model="quick"),
+    )
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import msgspec
 import pytest
 
 from heylook_duckdb import writer as writing
@@ -52,7 +53,7 @@ def held(store):
     process.communicate()
 
 
-def wait_for(condition, seconds=20.0):
+def wait_for(condition, seconds=60.0):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -118,6 +119,15 @@ def test_a_line_that_was_not_finished_is_left_out(store):
     journal.close()
 
 
+def test_a_journal_of_another_version_is_brought_in_with_the_columns_that_it_has(store):
+    store.path.parent.mkdir()
+    rows = [{"request_id": "old", "prompt_tokens": 7, "a_column_of_then": 1}, {"request_id": "older"}]
+    lines = b"".join(msgspec.json.encode(("request_logs", row)) + b"\n" for row in rows)
+    (store.path.parent / "analytics.db.0.journal").write_bytes(lines)
+    store.keep()
+    assert {row["request_id"]: row["prompt_tokens"] for row in store.rows()} == {"old": 7, "older": None}
+
+
 def test_the_journal_of_a_server_that_runs_is_left_to_it(store):
     store.path.parent.mkdir()
     other = Journal(store.path)
@@ -148,11 +158,13 @@ def test_a_full_disk_costs_records_and_one_warning_and_what_was_stored_stays(sto
 
 
 def test_kill_minus_nine_loses_at_most_the_last_second(store):
-    process = subprocess.Popen([sys.executable, "-c", SERVE], stdout=subprocess.PIPE, text=True)
-    wait_for(lambda: store.path.exists() and len(store.rows("SELECT 1 FROM request_logs LIMIT 300")) == 300)
-    process.send_signal(signal.SIGKILL)
-    killed_at = time.time()
-    told = dict(line.split() for line in process.communicate()[0].splitlines() if line.count(" ") == 1)
+    with subprocess.Popen([sys.executable, "-c", SERVE], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            wait_for(lambda: store.path.exists() and len(store.rows("SELECT 1 FROM request_logs LIMIT 300")) == 300)
+        finally:
+            process.send_signal(signal.SIGKILL)
+            killed_at = time.time()
+        told = dict(line.split() for line in process.communicate()[0].splitlines() if line.count(" ") == 1)
     stored = {int(row["request_id"][2:]) for row in store.rows()}
     assert stored == set(range(len(stored)))
     lost = [float(at) for number, at in told.items() if int(number) not in stored]

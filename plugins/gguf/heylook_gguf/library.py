@@ -6,11 +6,13 @@ import atexit
 import ctypes
 import functools
 import importlib.metadata
+import importlib.util
 import logging
 import os
 import sys
 from collections import deque
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 from heylook_core.errors import PluginError
@@ -81,10 +83,28 @@ def libc() -> ctypes.CDLL:
 
 def _declarations() -> Any:
     try:
-        from llama_cpp import llama_cpp
+        return declarations("llama_cpp")
     except (ImportError, OSError, RuntimeError) as error:
         raise PluginError(
             f"llama-cpp-python cannot be used ({error}): install it with: pip install --force-reinstall "
             "llama-cpp-python"
         ) from error
-    return llama_cpp
+
+
+def declarations(name: str) -> ModuleType:
+    """The module `llama_cpp.NAME` without the rest of its package, which takes four times as long to import.
+
+    Whoever imports `llama_cpp` itself afterwards gets the whole of it, with this module in it. Raises ImportError,
+    OSError or RuntimeError.
+    """
+    package = "llama_cpp"
+    if package in sys.modules:
+        return importlib.import_module(f"{package}.{name}")
+    spec = importlib.util.find_spec(package)
+    if spec is None:
+        raise ImportError(f"there is no module {package}")
+    sys.modules[package] = importlib.util.module_from_spec(spec)
+    try:
+        return importlib.import_module(f"{package}.{name}")
+    finally:
+        del sys.modules[package]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import importlib
 import logging
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from typing import Any
 
@@ -44,26 +46,35 @@ class GgufModel(Model):
             log.warning("%s: %s", config.model_path, notice)
         self._library = library()
         self._config = config
-        self._weights = Weights(self._library, config)
         self._engine: GgufEngine | None = None
         self._eyes: Eyes | None = None
         self._embedding: EmbeddingContext | None = None
         self._scoring: ScoringContext | None = None
-        self._turn = self._make_turn()
-        try:
-            self.codec = GgufCodec(self._library, self._weights.vocabulary, space_prefix=self._space_prefix())
-            self._template = chat_template(config, self._weights)
-            self._length = context_length(config, self._weights)
-            if config.projector is not None:
-                self._eyes = Eyes(config.projector, self._weights, self._context_params(), config)
-            if self._weights.is_causal:
-                self._engine = self._make_engine()
-            if self._eyes is not None and isinstance(self._engine, VisionEngine):
-                self.vision = self._eyes.open(self._engine)
-            self.info = self._make_info()
-        except BaseException:
-            self.close()
-            raise
+        with ThreadPoolExecutor(1, "heylook-gguf-load") as beside:
+            beside.submit(_import_ahead)
+            self._weights = Weights(self._library, config)
+            self._turn = self._make_turn()
+            try:
+                self._build(beside)
+            except BaseException:
+                beside.shutdown()  # it may be reading the vocabulary, which is freed now
+                self.close()
+                raise
+
+    def _build(self, beside: ThreadPoolExecutor) -> None:
+        """Everything over the weights. `beside` runs Python while llama.cpp makes its context without the GIL."""
+        config = self._config
+        self.codec = GgufCodec(self._library, self._weights.vocabulary, space_prefix=self._space_prefix())
+        beside.submit(lambda: self.codec.end_tokens)
+        self._template = chat_template(config, self._weights)
+        self._length = context_length(config, self._weights)
+        if config.projector is not None:
+            self._eyes = Eyes(config.projector, self._weights, self._context_params(), config)
+        if self._weights.is_causal:
+            self._engine = self._make_engine()
+        if self._eyes is not None and isinstance(self._engine, VisionEngine):
+            self.vision = self._eyes.open(self._engine)
+        self.info = self._make_info()
 
     def lanes(self) -> list[Engine]:
         return [self._engine] if self._engine is not None else []
@@ -171,7 +182,7 @@ class GgufModel(Model):
             template=self._template,
             special=self._special(),
             bos=int(c.llama_vocab_bos(weights.vocabulary)) if begins else None,
-            eos=self.codec.end_tokens(),
+            eos=self.codec.end_tokens,
             vocabulary=self.codec.size,
             defaults=weights.sampling(),
             max_tokens=DEFAULT_MAX_TOKENS if config.max_tokens is None else config.max_tokens,
@@ -236,3 +247,9 @@ class GgufModel(Model):
         )
         shape += (self._eyes.fingerprint,) if self._eyes is not None else ()
         return hashlib.sha256(f"{self._weights.fingerprint()} {shape}".encode()).hexdigest()[:32]
+
+
+def _import_ahead() -> None:
+    """What the worker needs next."""
+    importlib.import_module("heylook_core.batching.loop")
+    importlib.import_module("heylook_core.text.prompt")

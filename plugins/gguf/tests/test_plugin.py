@@ -105,3 +105,18 @@ def test_threads_that_wait_for_each_other_do_not_spin_for_long(
     code = "import os; from heylook_gguf.library import library; library(); print(os.environ['GOMP_SPINCOUNT'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == used
+
+
+ALONE = """
+import sys
+from heylook_gguf.library import library
+c = library().c
+assert not {"llama_cpp", "llama_cpp.llama", "jinja2", "numpy"} & set(sys.modules), sys.modules.keys()
+import llama_cpp
+assert llama_cpp.llama_cpp is c and llama_cpp.Llama
+"""
+
+
+def test_the_declarations_are_imported_alone_and_the_package_is_whole_for_others() -> None:
+    done = subprocess.run([sys.executable, "-c", ALONE], capture_output=True, text=True, timeout=100)
+    assert (done.returncode, done.stderr) == (0, "")

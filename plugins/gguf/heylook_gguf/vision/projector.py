@@ -17,7 +17,7 @@ import numpy as np
 
 from heylook_core.errors import EngineFailed, InvalidRequest, LoadFailed
 from heylook_core.messages import Picture
-from heylook_gguf.library import Library, libc
+from heylook_gguf.library import Library, declarations, libc
 
 Array = np.ndarray[Any, Any]
 
@@ -182,16 +182,16 @@ class Opened:
 def _mtmd(library: Library) -> Any:
     """mtmd's declarations, with its log where llama.cpp's is. Raises LoadFailed where it was not built."""
     try:
-        from llama_cpp import mtmd_cpp
+        mtmd = declarations("mtmd_cpp")
     except (ImportError, OSError, RuntimeError) as error:
         raise LoadFailed(
             f"This llama-cpp-python was built without its library for images ({error}): rebuild it without "
             "-DLLAVA_BUILD=OFF, or remove mmproj_path to use the model for text only."
         ) from error
-    library.listen_to(mtmd_cpp.mtmd_helper_log_set)
+    library.listen_to(mtmd.mtmd_helper_log_set)
     quiet = ctypes.cast(libc().abs, library.c.llama_log_callback)
-    atexit.register(mtmd_cpp.mtmd_helper_log_set, quiet, None)
-    return mtmd_cpp
+    atexit.register(mtmd.mtmd_helper_log_set, quiet, None)
+    return mtmd
 
 
 def _rgb(picture: Picture) -> Array:

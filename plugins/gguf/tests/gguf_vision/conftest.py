@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from heylook_core.messages import ChatRequest, ImagePart, Message, Picture, TextPart
+from heylook_core.testkit.answers import Answer
 from heylook_core.testkit.engine_contract import Drive, Running
 from heylook_core.text.prompt import Preparation, Prepared
 
@@ -174,15 +175,18 @@ class Seeing:
 
     def begin(self, drive: Drive, *messages: Message, limit: int = LIMIT, **options: Any) -> Running:
         prepared = self.prepared(*messages)
-        return drive.insert(prepared.tokens, limit, media=prepared.media, **options)
+        return drive.insert(prepared.tokens, limit, media=prepared.media, **{"top_logprobs": 2, **options})
 
-    def alone(self, *messages: Message, prefill: int = 16, **options: Any) -> list[int]:
-        """The answer of an engine that does nothing else."""
+    def alone(self, *messages: Message, prefill: int = 16, **options: Any) -> Answer:
+        return self.run(*messages, prefill=prefill, **options).answer
+
+    def run(self, *messages: Message, prefill: int = 16, **options: Any) -> Running:
+        """To its end, on an engine that does nothing else."""
         drive = Drive(self.engine, prefill)
         running = self.begin(drive, *messages, **options)
         drive.finish(running)
         self.engine.remove(running.sid, False)
-        return running.ids
+        return running
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,1 @@
+"""Speech to text with Parakeet TDT models on Apple machines, through CoreML."""

@@ -1,0 +1,1 @@
+"""Parakeet TDT models in ONNX form for heylook."""

@@ -94,10 +94,10 @@ plugins_to_test() {
     done
 }
 
-# the demo model, the pages of the API, and the first backend that runs here
+# the demo model, the pages of the API, the web app, and the first backend that runs here
 plugins_to_serve() {
     local name
-    for name in demo_model docs_ui; do
+    for name in demo_model docs_ui playground; do
         if has_word "$(plugins)" "$name"; then echo "$name"; fi
     done
     for name in mlx gguf; do
@@ -205,6 +205,7 @@ install_names() {
     make_venv
     if is_stamped "$wanted"; then
         say "everything is installed already"
+        build_playground "$wanted"
         return
     fi
     for name in $(stamped_names); do
@@ -221,7 +222,15 @@ install_names() {
     fi
     run_installer "${arguments[@]}"
     printf '%s\n%s\n' "$(checksum)" "$(join "$wanted")" >"$stamp"
+    build_playground "$wanted"
     say "done"
+}
+
+# the web app needs Node.js to be built; without it, or if that fails, the server is as good and /playground says how
+build_playground() {
+    if has_word "$1" playground && [ -f "$here/apps/HeylookPlayground-web/package.json" ]; then
+        "$here/scripts/build-playground" || say "the playground could not be built; the lines above say why"
+    fi
 }
 
 pip_install() { "$venv/bin/python" -m pip install --disable-pip-version-check --retries 2 "$@"; }

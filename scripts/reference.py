@@ -134,7 +134,9 @@ def struct(kind: type[Any], prefix: str) -> Iterator[str]:
     ]
     yield from table(("key", "value", "default"), rows)
     for field in nested:
-        yield from struct(type(field.default), f"{prefix}{field.encode_name}.")
+        path = f"{prefix}{field.encode_name}"
+        yield f"### `{path}`\n"
+        yield from struct(type(field.default), f"{path}.")
 
 
 WORDS = {

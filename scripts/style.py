@@ -31,7 +31,7 @@ NAME_PARTS = {
 CLASS_NAME_PARTS = NAME_PARTS | {"advanced", "smart"}
 EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\ufe0f]")
 MACHINE_PATH = re.compile(
-    r"(?<![\w.~$}/-])/(root|work|workspace|mnt|opt(?!/homebrew)|(home|Users)/(?!(you|me|user|name|ada|runner)\b))/?[\w.]"
+    r"(?<![\w.~$}<>/-])/(root|work|workspace|mnt|opt(?!/homebrew)|(home|Users)/(?!(you|me|user|name|ada|runner)\b))/?[\w.]"
 )
 PACKAGE_HOST = re.compile(
     r"https?://[^\s/\"']*(pypi|pythonhosted|npmjs|conda|artifactory|nexus)|\b(index-url|find-links)\b[\s=:\"']+\S*/",

@@ -25,6 +25,7 @@ LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 PRIVATE_ENDINGS = (".localhost", ".local", ".internal")
 SANE_ID = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
 PREFLIGHT_SECONDS = "600"
+SOCKET_KEY = "openai-insecure-api-key."  # of a subprotocol: what OpenAI's Realtime API takes from web pages
 PLACE = re.compile(r"\\\{\w+(:path)?\\\}")  # of a route's template, escaped
 
 
@@ -200,7 +201,10 @@ def _answer_preflight(request: Request, response: Response) -> None:
 
 
 class Keys:
-    """Asks for one of the API keys, as `Authorization: Bearer` or `x-api-key`, everywhere but on open paths."""
+    """Asks for one of the API keys, as `Authorization: Bearer` or `x-api-key`, everywhere but on open paths.
+
+    A web page can set no header of a WebSocket, so there the key may be in a subprotocol that the page offers.
+    """
 
     def __init__(self, keys: Iterable[str], open_paths: Iterable[str] = ()) -> None:
         self._keys = tuple(key.encode() for key in keys)
@@ -209,13 +213,12 @@ class Keys:
     async def process_request(self, request: Request, response: Response) -> None:
         is_open = request.method in SAFE_METHODS and self._open.fullmatch(request.path)
         if not is_open and not response.complete:
-            self._check(request)
+            self._check(_key_of(request))
 
     async def process_request_ws(self, request: Request, ws: falcon.asgi.WebSocket) -> None:
-        self._check(request)
+        self._check(_key_of(request) or _offered_key(ws.subprotocols))
 
-    def _check(self, request: Request) -> None:
-        given = _key_of(request)
+    def _check(self, given: str | None) -> None:
         if given is None:
             raise AuthenticationFailed("This server asks for an API key; send it as `Authorization: Bearer KEY`.")
         raw = given.encode("latin-1")  # as which Falcon decodes headers
@@ -234,3 +237,8 @@ def _key_of(request: Request) -> str | None:
     if scheme.lower() == "bearer" and key.strip():
         return key.strip()
     return request.get_header("x-api-key")
+
+
+def _offered_key(subprotocols: Iterable[str]) -> str | None:
+    keys = (offered.removeprefix(SOCKET_KEY) for offered in subprotocols if offered.startswith(SOCKET_KEY))
+    return next(keys, None)

@@ -10,14 +10,17 @@ import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 
 from heylook_core import __version__
 from heylook_core.catalog import Catalog
 from heylook_core.cli import main
-from heylook_core.cli.serve import ready_text
+from heylook_core.cli.invocation import Invocation
+from heylook_core.cli.root import commands
+from heylook_core.cli.serve import ready_text, serve
 from heylook_core.plugins import Plugins
-from heylook_core.settings import ModelEntry, Settings
+from heylook_core.settings import LoggingSettings, ModelEntry, Settings
 
 pytestmark = pytest.mark.unit
 
@@ -105,6 +108,16 @@ def run(capsys) -> Callable[..., tuple[int, str, str]]:
 
 def write_models(text: str) -> None:
     Path("models.yaml").write_text(textwrap.dedent(text))
+
+
+@pytest.mark.parametrize("command", [commands, serve], ids=lambda command: command.name)
+def test_every_log_flag_reaches_the_settings(command: click.Command) -> None:
+    words = "--log-level WARNING --file-log-level DEBUG --log-dir there --log-rotate-mb 200 --log-rotate-count 5"
+    context = command.make_context("heylookllm", [*words.split(), "--log-format", "json"])
+    expected = LoggingSettings(
+        level="WARNING", file_level="DEBUG", dir="there", rotate_mb=200, rotate_count=5, format="json"
+    )
+    assert Invocation(context).settings.logging == expected
 
 
 # ------------------------------------------------------------------ start

@@ -170,6 +170,15 @@ def test_an_api_key_is_asked_for():
             assert client.recv()
 
 
+def test_a_web_page_offers_its_api_key_as_a_subprotocol():
+    """It can set no header. Which one of the others is spoken is the dialect's choice."""
+    with live_server(toy_settings(server={"api_keys": [KEY]}), WithEcho()) as server:
+        assert refused(server, subprotocols=["echo.v1", "openai-insecure-api-key.another"])[0] == 418
+        with opened(server, subprotocols=["echo.v1", f"openai-insecure-api-key.{KEY}"]) as client:
+            assert client.recv()
+            assert client.subprotocol != f"openai-insecure-api-key.{KEY}"
+
+
 def test_a_plain_request_is_told_that_this_is_a_websocket(server: LiveServer):
     answer = httpx.get(f"{server.url}/echo/x")
     assert answer.status_code == 418

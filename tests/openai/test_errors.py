@@ -11,6 +11,7 @@ import pytest
 from heylook_api_openai.errors import error_reply
 from heylook_core import errors
 from heylook_core.errors import HeylookError
+from heylook_core.testkit.server import live_server, toy_settings
 
 NO_SCHEMA = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "letters"}}}
 HELLO: list[Any] = [{"role": "user", "content": "hello"}]
@@ -125,6 +126,21 @@ def test_model_that_cannot_be_loaded_is_503_and_not_worth_repeating(http: httpx.
     answer = http.post("/v1/chat/completions", json={"model": "broken", "messages": HELLO})
     assert refused(answer) == (503, None, "model_load_failed")
     assert answer.headers["x-should-retry"] == "false"
+
+
+@pytest.mark.integration
+def test_a_full_queue_is_429_and_says_when_to_come_back():
+    settings = toy_settings(server={"max_queue": 1}, max_concurrency=1, step_delay=0.05, answer_tokens=2000)
+    asked = {"model": "toy", "messages": HELLO, "stream": True}
+    with live_server(settings) as server, httpx.Client(base_url=server.url, timeout=60) as http:
+        with (
+            http.stream("POST", "/v1/chat/completions", json=asked) as running,
+            http.stream("POST", "/v1/chat/completions", json=asked) as waiting,
+        ):
+            assert (running.status_code, waiting.status_code) == (200, 200)
+            answer = http.post("/v1/chat/completions", json={"model": "toy", "messages": HELLO})
+        assert refused(answer) == (429, None, "rate_limit_exceeded")
+        assert int(answer.headers["retry-after"]) >= 1
 
 
 @pytest.mark.integration

@@ -16,8 +16,13 @@ UV = shutil.which("uv")
 
 
 def plugin_folders() -> list[Path]:
-    """Plugins whose code is here; a folder may hold only its packaging."""
-    return [folder for folder in sorted(ROOT.glob("plugins/*")) if list(folder.glob("heylook_*/__init__.py"))]
+    """Plugins whose code is here and that can be built; a folder may hold only its packaging."""
+    found = [folder for folder in sorted(ROOT.glob("plugins/*")) if list(folder.glob("heylook_*/__init__.py"))]
+    return [folder for folder in found if folder.name != "playground" or app_is_built(folder) or shutil.which("npm")]
+
+
+def app_is_built(folder: Path) -> bool:
+    return (folder / "heylook_playground/static/index.html").is_file()
 
 
 FOLDERS = {"heylook": ROOT} | {f"heylook-{folder.name.replace('_', '-')}": folder for folder in plugin_folders()}

@@ -53,6 +53,7 @@ def test_a_line_against_the_house_style_is_found(style: ModuleType, tmp_path: Pa
     [
         ("heylook_core/cli/x.py", "print(1)"),
         ("scripts/x.py", "print(1)"),
+        ("apps/x.tsx", "<option>one</option>"),
         ("heylook_core/x.py", "manager = pluggy.PluginManager('heylook')"),
         ("heylook_core/x.py", "value = 'robust'  # style: ok, quoted from upstream"),
         ("docs/x.md", "The cursor is advanced by one; see /home/you/models and ~/work/x."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,20 @@ def test_a_real_model_is_pulled_and_listed(demo: bytes, tmp_path: Path, capsys: 
     assert main(["models", "--json"]) == 0
     assert '"source": "pulled"' in capsys.readouterr().out
     assert main(["models", "check"]) == 0
+
+
+def test_a_terminal_shows_how_far_it_is_and_a_pipe_nothing(
+    demo: bytes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["pull", "acme/demo"]) == 0
+    assert capsys.readouterr().err == ""
+    monkeypatch.setenv("FORCE_COLOR", "1")  # for rich a terminal
+    monkeypatch.setenv("COLUMNS", "120")
+    Path(".cache/heylook/models/acme--demo/demo.gguf").unlink()
+    assert main(["pull", "acme/demo"]) == 0
+    shown = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", capsys.readouterr().err)
+    megabytes = f"{len(demo) / 1e6:.1f}"
+    assert re.search(rf"demo\.gguf .*{megabytes}/{megabytes} MB", shown)
 
 
 def test_the_folder_of_models_yaml_is_used(demo: bytes, tmp_path: Path) -> None:

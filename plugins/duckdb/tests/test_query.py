@@ -36,9 +36,9 @@ REFUSED = {
     "what is no SQL": "tell me everything",
 }
 CLOSED = {
-    "read_text": "SELECT * FROM read_text('{file}')",
+    "read_text": "SELECT content FROM read_text('{file}')",
     "read_csv": "SELECT * FROM read_csv('{file}')",
-    "read_blob": "SELECT * FROM read_blob('{file}')",
+    "read_blob": "SELECT content FROM read_blob('{file}')",
     "a file as a table": "SELECT * FROM '{file}'",
     "a listing": "SELECT * FROM glob('{folder}/*')",
     "the web": "SELECT * FROM read_csv('http://127.0.0.1:9/x.csv')",

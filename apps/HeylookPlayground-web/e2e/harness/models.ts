@@ -1,0 +1,44 @@
+import { CHECKOUT, has } from "./python";
+
+export interface ModelEntry {
+  id: string;
+  provider: string;
+  config?: Record<string, unknown>;
+  description?: string;
+  placement?: "thread" | "process";
+  pin?: boolean;
+  enabled?: boolean;
+}
+
+/** The demo model: learned answers, greedy, on MLX, or as GGUF where only that is there. The plugin brings it. */
+export const DEMO = "heylook-demo";
+
+/** Answers at once what it is told to; hears tone speech, embeds, calls tools. See heylook_core/testkit/scripted.py. */
+export const SCRIPTED: ModelEntry = { id: "scripted", provider: "scripted", description: "Does what it is told." };
+
+/** As scripted, with a pause before each word. */
+export const SLOW: ModelEntry = {
+  id: "slow",
+  provider: "scripted",
+  config: { delay: 0.08 },
+  description: "Does what it is told, word by word.",
+};
+
+/** A tiny model that tells the colour of a square. */
+export const SQUARES: ModelEntry = {
+  id: "squares",
+  provider: "mlx",
+  config: { model_path: `${CHECKOUT}/tests/mlx_vision/squares` },
+  description: "Tells the colours of squares.",
+};
+
+/** A model whose files are not there. */
+export const BROKEN: ModelEntry = {
+  id: "broken",
+  provider: "mlx",
+  config: { model_path: "/nowhere/broken" },
+  description: "Cannot be loaded.",
+};
+
+export const seesPictures = (): boolean => has("mlx", "mlx_vlm", "heylook_mlx");
+export const hasMlx = (): boolean => has("mlx", "heylook_mlx");

@@ -1,0 +1,58 @@
+import type { APIRequestContext } from "@playwright/test";
+import { expectAccessible } from "./harness/axe";
+import { DEMO, SCRIPTED, SLOW } from "./harness/models";
+import { expect, test } from "./harness/test";
+
+function chat(request: APIRequestContext, url: string, model: string, content: string) {
+  return request.post(`${url}/v1/chat/completions`, { data: { model, messages: [{ role: "user", content }] } });
+}
+
+test("requests that run and wait are listed, and can be ended by keyboard", async ({ page, open, startServer }) => {
+  const server = await startServer({ models: [SLOW], defaultModel: "slow" });
+  await open("performance", server.url);
+  await expect(page.getByText("Nothing runs and nothing waits")).toBeVisible();
+  const answers = Array.from({ length: 9 }, () => chat(page.request, server.url, "slow", "repeat 900 word"));
+  const over = Promise.allSettled(answers);
+  const table = page.getByRole("region", { name: "Requests that run or wait" }).getByRole("table");
+  await expect(table.getByText("answers")).toHaveCount(8);
+  await expect(table.getByText("queued")).toHaveCount(1);
+  await expectAccessible(page);
+  await table.getByRole("button").last().focus();
+  await page.keyboard.press("Enter");
+  await expect(table.getByText("queued")).toHaveCount(0);
+  await table.getByRole("button").first().focus();
+  await page.keyboard.press("Space");
+  await expect(table.getByText("answers")).toHaveCount(7);
+  await server.halt();
+  const ended = (await over).map((one) => (one.status === "fulfilled" ? one.value.status() : 0));
+  expect(ended).not.toContain(200);
+});
+
+test("what was asked is counted, drawn and listed with the reason of its misses", async ({ page, open, shared }) => {
+  for (let turn = 0; turn < 2; turn += 1) {
+    expect((await chat(page.request, shared, DEMO, "What is heylook?")).status()).toBe(200);
+  }
+  await open("performance");
+  const kept = page.getByRole("region", { name: "Kept prompts by model" });
+  await expect(kept.getByRole("cell", { name: DEMO })).toBeVisible();
+  await expect(page.getByRole("region", { name: "Reuse of the last requests" })).toBeVisible();
+  const last = page.getByRole("region", { name: "The last requests", exact: true }).getByRole("row").nth(1);
+  await expect(last).toContainText(DEMO);
+  for (const name of ["Speed", "Time", "Memory"]) {
+    const chart = page.getByRole("figure", { name, exact: true });
+    await expect(chart.locator("canvas")).toBeVisible();
+  }
+  await page.getByRole("combobox", { name: "Time range" }).selectOption("7d");
+  await expect(page.getByRole("figure", { name: "Memory" }).locator("canvas")).toBeVisible();
+  await expectAccessible(page);
+});
+
+test("kept prompts can be dropped", async ({ page, open, startServer }) => {
+  const server = await startServer({ models: [SCRIPTED], defaultModel: DEMO });
+  expect((await chat(page.request, server.url, DEMO, "What is heylook?")).status()).toBe(200);
+  await open("performance", server.url);
+  const row = page.getByRole("row", { name: new RegExp(`^${DEMO} [1-9]`) });
+  await expect(row).toBeVisible();
+  await page.getByRole("button", { name: "Drop all" }).click();
+  await expect(page.getByRole("row", { name: new RegExp(`^${DEMO} 0 `) })).toBeVisible();
+});

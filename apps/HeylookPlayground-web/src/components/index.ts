@@ -1,0 +1,14 @@
+export { Badge, type Tone } from "./Badge";
+export { Busy } from "./Busy";
+export { Button, IconButton } from "./Button";
+export { classes } from "./classes";
+export { CopyButton } from "./CopyButton";
+export { Dialog } from "./Dialog";
+export { EmptyState } from "./EmptyState";
+export { ErrorNote } from "./ErrorNote";
+export { Checkbox, Field, Select, TextArea, TextField, type Option, type OptionGroup } from "./Field";
+export { Icon, type IconName } from "./Icon";
+export { Metric, MetricList } from "./Metric";
+export { Page } from "./Page";
+export { Panel } from "./Panel";
+export { Progress } from "./Progress";

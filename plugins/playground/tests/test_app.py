@@ -1,0 +1,68 @@
+"""The app: its sources by its own tools, and the built one from the installed wheel in Chromium."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from heylook_core.plugins import Plugins
+from heylook_core.testkit.server import live_server, toy_settings
+
+APP = Path(__file__).resolve().parents[3] / "apps/HeylookPlayground-web"
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(600)]
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+MAC = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
+
+Npm = Callable[..., str]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if found is None and MAC.exists():
+        found = str(MAC)
+    if found is None:
+        pytest.skip("Chromium is not installed")
+    return found
+
+
+def test_types_lint_and_format(npm: Npm):
+    npm("check")
+
+
+def test_units(npm: Npm):
+    said = npm("test")
+    assert int(re.search(r"Tests\s+(\d+) passed", re.sub(r"\x1b\[\d+m", "", said))[1]) > 50  # type: ignore[index]
+
+
+def test_types_are_those_of_the_servers_description(npm: Npm):
+    plugins = Plugins()
+    plugins.load_hooks()
+    with live_server(toy_settings(), plugins) as server:
+        npm("api:check", "--url", server.url)
+
+
+def test_the_wheel_is_what_is_served(installed: Path):
+    code = "import heylook_playground.files as it; print(it.__file__, it.Files().built)"
+    path, built = subprocess.check_output([installed, "-c", code], text=True).split()
+    assert Path(path).is_relative_to(installed.parents[1])
+    assert built == "True"
+
+
+def test_it_works_from_the_installed_wheel(npm: Npm, installed: Path, chromium: str):
+    said = npm("test:e2e", HEYLOOK_PYTHON=str(installed), CHROMIUM=chromium)
+    assert int(re.search(r"(\d+) passed", said)[1]) > 20  # type: ignore[index]
+
+
+def test_the_lock_file_names_no_address():
+    text = (APP / "package-lock.json").read_text()
+    assert '"resolved"' not in text
+    assert "omit-lockfile-registry-resolved=true" in (APP / ".npmrc").read_text()

@@ -1,4 +1,5 @@
-"""What analytics cost: throughput with records in DuckDB at the level `requests` and without; a scrape of /metrics.
+"""What analytics cost: throughput with records in DuckDB at the level `requests` and without; the cost of a
+record; a scrape of /metrics.
 
 python -m benchmarks.analytics [rounds]
 """
@@ -18,6 +19,8 @@ from benchmarks.servers import Server, heylook
 from benchmarks.short_answers import rate
 from benchmarks.tables import ratios, spread, table
 from heylook_core.analytics import RequestRecord
+from heylook_core.plugins import Plugins
+from heylook_core.sinks import Wanted, attached
 from heylook_core.totals import Totals
 from heylook_core.web.metrics import Figures, written
 
@@ -26,6 +29,7 @@ ANSWERS = 6
 TOKENS = 96
 MODELS = 50
 SHORT = 200
+RECORDS = 10_000
 BODY = {
     "model": "heylook-demo-gguf",
     "messages": [{"role": "user", "content": "Tell me about heylook."}],
@@ -95,6 +99,21 @@ def scrape(rounds: int) -> str:
     )
 
 
+def cost(rounds: int) -> str:
+    """Microseconds of processor time that a record takes until it is in the database, among RECORDS of them."""
+    found = []
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            plugins = Plugins(only=())
+            config = {"db_path": str(Path(folder) / "analytics.db"), "storage_level": "requests"}
+            started = time.process_time()
+            with attached([Wanted("duckdb", config)], plugins):
+                for number in range(RECORDS):
+                    plugins.notify("request_finished", record=_record(f"model-{number % MODELS}"), content=None)
+            found.append(1e6 * (time.process_time() - started) / RECORDS)
+    return table(["what", "us", "target"], [["a record in DuckDB, processor time", spread(found, 0), "reported"]])
+
+
 def _record(model: str) -> RequestRecord:
     return RequestRecord(
         request_id="r",
@@ -118,4 +137,4 @@ def _record(model: str) -> RequestRecord:
 
 if __name__ == "__main__":
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    print(f"{scrape(rounds)}\n\n{throughput(rounds)}")
+    print(f"{scrape(rounds)}\n\n{cost(rounds)}\n\n{throughput(rounds)}")

@@ -13,7 +13,9 @@ OnError: TypeAlias = Callable[[Path, str], None]
 
 
 class Folder(NamedTuple):
-    """`files` are those in it, without hidden ones, by name; `state` changes when one comes, goes or is written."""
+    """`files` are those in it, without hidden ones, by name; `state` changes when one comes, goes or is written, and
+    when a folder comes or goes.
+    """
 
     path: Path
     files: tuple[Path, ...]
@@ -54,6 +56,7 @@ def _folder(path: Path, entries: list[os.DirEntry[str]], on_error: OnError) -> F
     files, state = [], []
     for entry in entries:
         if _is_folder(entry):
+            state.append((entry.name, 0, 0))
             continue
         try:
             stat = entry.stat()

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from typing import Any, TypeAlias
 
 from heylook_core.departure import Departure
-from heylook_core.web.joined import JoinedWrites, has_size, joined
 
 Scope: TypeAlias = dict[str, Any]
 Message: TypeAlias = dict[str, Any]
@@ -89,7 +88,6 @@ class Exchange:
         self._stuck = 0
         self._interval = write_timeout / CHECKS
         self._timer: asyncio.TimerHandle | None = None
-        self._joined: JoinedWrites | None = None
         self._held: ExitStack | None = None
 
     def held(self) -> ExitStack:
@@ -150,14 +148,7 @@ class Exchange:
     async def send(self, message: Message) -> None:
         """Pass a message on. `_steps` is odd while the server waits for the client to read: no timer per token."""
         self._steps += 1
-        if message["type"] == "http.response.start" and has_size(message):
-            self._joined = joined(self._send)
-            await self._send(message)
-        else:
-            await self._send(message)
-            if self._joined is not None:
-                self._joined.end()
-                self._joined = None
+        await self._send(message)
         self._steps += 1
 
     def _look(self) -> None:

@@ -158,6 +158,14 @@ def test_a_file_that_has_changed_is_asked_about_with_its_neighbours(settings, pl
     assert asked.since() == ["a.gguf", "models"]
 
 
+def test_a_part_that_comes_later_and_is_a_folder_is_noticed(settings, plugins, folder, asked):
+    catalog = Catalog(settings(), plugins)
+    asked.since()
+    (folder / "b" / "Encoder.mlpackage").mkdir()
+    catalog.prepared(settings())
+    assert {"b", "Encoder.mlpackage"} <= set(asked.since())
+
+
 def test_a_model_whose_context_was_written_anew_is_changed(settings, plugins, folder):
     catalog = Catalog(settings(), plugins)
     write_gguf(folder / "a.gguf", {**LLAMA, "llama.context_length": 100})

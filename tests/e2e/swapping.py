@@ -59,7 +59,7 @@ class Swaps:
 
         Under load a sample is off by a twentieth either way: what lies unused between what is in use comes and goes.
         """
-        samples = self.memory[model][WARM:]
+        samples = self.memory[model][WARM:] or self.memory[model]
         third = max(len(samples) // 3, 1)
         return median(samples[-third:]) / median(samples[:third])
 

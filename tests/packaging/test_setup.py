@@ -175,3 +175,62 @@ def test_the_menu_asks_again_until_the_answer_is_a_number_of_it(checkout: Checko
     assert "1  llama.cpp: models in the GGUF format  (gguf demo_model)" in said
     assert [f"'{answer}' is not one of the numbers." in said for answer in ("banana", "99", "")] == [True] * 3
     assert checkout.calls[-1].endswith("-e plugins/gguf -e plugins/demo_model")
+
+
+NODE = """#!/bin/sh
+case $1 in
+    --version) echo "$NODE_VERSION" ;;
+    *) exit "$NODE_EXIT" ;;
+esac
+"""
+
+NPM = """#!/bin/sh
+echo "npm $@" >> "$UV_CALLS"
+case $* in
+    *build*) mkdir -p "$STATIC" && touch "$STATIC/index.html" ;;
+    ci*) mkdir -p node_modules ;;
+esac
+"""
+
+
+@pytest.fixture
+def with_app(checkout: Checkout) -> Checkout:
+    """A checkout with the playground's plugin and its sources, and stand-ins for node and npm."""
+    package = checkout.folder / "plugins/playground/heylook_playground"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    shutil.copy(ROOT / "plugins/playground/pyproject.toml", package.parent)
+    app = checkout.folder / "apps/HeylookPlayground-web"
+    (app / "src").mkdir(parents=True)
+    (app / "package-lock.json").write_text("{}")
+    (app / "package.json").write_text("{}")
+    executable(checkout.folder / "scripts/build-playground", (ROOT / "scripts/build-playground").read_text())
+    executable(checkout.folder / "bin/node", NODE)
+    executable(checkout.folder / "bin/npm", NPM)
+    return checkout
+
+
+def npm_calls(checkout: Checkout) -> list[str]:
+    return [call for call in checkout.calls if call.startswith("npm ")]
+
+
+def test_the_playground_is_built_when_its_sources_have_changed(with_app: Checkout) -> None:
+    static = with_app.folder / "plugins/playground/heylook_playground/static"
+    node = {"NODE_VERSION": "v22.12.0", "NODE_EXIT": "0", "STATIC": str(static)}
+    assert with_app.setup("install", "playground", **node).returncode == 0
+    assert npm_calls(with_app) == ["npm ci --no-audit --no-fund", "npm run --silent build"]
+    assert with_app.setup("install", "playground", **node).returncode == 0
+    assert len(npm_calls(with_app)) == 2
+    (with_app.folder / "apps/HeylookPlayground-web/src/new.ts").write_text("new")
+    with_app.setup("install", "playground", **node)
+    assert npm_calls(with_app)[2:] == ["npm run --silent build"]
+    with_app.setup("install", "gguf", **node)
+    assert len(npm_calls(with_app)) == 3
+
+
+def test_where_node_is_too_old_that_is_said_and_the_rest_is_installed(with_app: Checkout) -> None:
+    done = with_app.setup("install", "playground", NODE_VERSION="v18.1.0", NODE_EXIT="1")
+    assert done.returncode == 0, done.stderr
+    assert "not building the playground: it needs Node.js 20.19" in done.stdout
+    assert "found: v18.1.0" in done.stdout
+    assert npm_calls(with_app) == []

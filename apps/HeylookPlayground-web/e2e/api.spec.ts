@@ -1,6 +1,5 @@
 import { execFile } from "node:child_process";
 import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { promisify } from "node:util";
 import { Chatting } from "./harness/chatting";
 import { DEMO } from "./harness/models";
@@ -40,8 +39,11 @@ test("a conversation of the chat is sent up to its last question", async ({ page
   await chat.ask("What is my name?");
   await page.getByRole("link", { name: "API" }).click();
   await page.getByLabel("What is sent").selectOption("My name is Ada.");
+  const request = page.getByLabel("Code in json");
+  await expect(request).toContainText("What is my name?");
+  await expect(request).not.toContainText("Your name is Ada");
   await page.getByRole("button", { name: "Send" }).click();
-  await expect(page.getByLabel("Bytes of the response")).toContainText("Ada");
+  await expect(page.getByLabel("Bytes of the response")).toContainText('"finish_reason":"stop"');
 });
 
 test("what is copied as curl, Python and TypeScript runs and is answered", async ({ page, open }, info) => {
@@ -58,7 +60,7 @@ test("what is copied as curl, Python and TypeScript runs and is answered", async
     await page.getByRole("tab", { name }).click();
     await page.getByRole("tabpanel").last().getByRole("button", { name: "Copy code" }).click();
     const code = await page.evaluate(() => navigator.clipboard.readText());
-    const file = join(info.outputDir, `request.${ending}`);
+    const file = info.outputPath(`request.${ending}`);
     // Node 20 runs no types; the only one is the mark that there is a body.
     writeFileSync(file, code.replace("response.body!", "response.body"), { flag: "w" });
     const [program, args] = command(file);

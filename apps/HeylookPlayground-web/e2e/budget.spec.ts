@@ -17,7 +17,7 @@ test(`the first page takes at most ${MOST} kB of JavaScript`, async ({ page, sha
   await page.goto(`${shared}/playground/`);
   await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
   await page.waitForLoadState("networkidle");
-  const found = await Promise.all([...sizes.values()]);
+  const found = await Promise.all(sizes.values());
   const names = [...sizes.keys()].map((path, at) => `${found[at]?.toFixed(1)} kB ${path.split("/").at(-1)}`);
   const whole = found.reduce((sum, size) => sum + size, 0);
   console.log(`first load: ${whole.toFixed(1)} kB of at most ${MOST} kB\n  ${names.join("\n  ")}`);

@@ -3,6 +3,10 @@ import { expectAccessible } from "./harness/axe";
 import { DEMO, SCRIPTED, SLOW } from "./harness/models";
 import { expect, sees, test } from "./harness/test";
 
+test.beforeEach(() => {
+  test.slow(); // most start a server of their own
+});
+
 test("a server that dies in mid-answer leaves what had come, and answers again once it is back", async ({
   page,
   open,
@@ -59,10 +63,11 @@ test("while nothing comes the page says that it waits, whatever the keepalives",
   await open("chat", server.url);
   const chat = new Chatting(page);
   await chat.choose("scripted");
-  await chat.send("wait 3");
+  await chat.send("wait 3 all is well");
   await expect(chat.answers.last().getByRole("status")).toContainText(/at work|Waiting|Loading/);
   const answer = await chat.complete();
   await expect(chat.metric(answer, "First token")).toContainText(/^[3-9]|^[1-9]\d/);
+  await expect(answer).toContainText("all is well");
   await expect(answer).not.toContainText("keepalive");
 });
 
@@ -116,6 +121,7 @@ test("a model that does not see gets no images, by none of the ways", async ({ p
   await open("chat");
   const chat = new Chatting(page);
   await chat.choose(DEMO);
+  await chat.ask("What is heylook?"); // what a model cannot do is known once it is loaded
   await expect(page.getByRole("button", { name: `${DEMO} does not see images` })).toBeDisabled();
   const bytes = [...(await square(page))];
   await chat.field.evaluate((field, data) => {

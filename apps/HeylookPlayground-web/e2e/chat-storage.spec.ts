@@ -48,6 +48,7 @@ test("conversations are searched, renamed and deleted", async ({ page, open }) =
   await page.getByRole("button", { name: "Rename say hills" }).click();
   await page.getByRole("textbox", { name: "Title" }).fill("Hills");
   await page.keyboard.press("Enter");
+  await expect(list.getByRole("link")).toHaveText(["Hills", "say rivers"]);
   await page.reload();
   await expect(list.getByRole("link")).toHaveText(["Hills", "say rivers"]);
   await list.getByRole("listitem").filter({ hasText: "Hills" }).hover();

@@ -72,10 +72,15 @@ def writing(path: Path) -> Iterator[DuckDBPyConnection]:
 
 
 def create(path: Path) -> None:
-    """The tables, as far as they are missing."""
+    """The file with its tables, as far as they are missing."""
     with writing(path) as connection:
-        for statement in statements():
-            connection.execute(statement)
+        make_tables(connection)
+
+
+def make_tables(connection: DuckDBPyConnection) -> None:
+    """Those that are missing, and the columns that an older file lacks."""
+    for statement in statements():
+        connection.execute(statement)
 
 
 @contextmanager
@@ -106,8 +111,7 @@ def snapshot(path: Path, closed: bool = True) -> Iterator[DuckDBPyConnection]:
 def _settle(copy: Path) -> None:
     """Work into the copy what is not in the database yet, and add what an older one lacks."""
     with writing(copy) as connection:
-        for statement in statements():
-            connection.execute(statement)
+        make_tables(connection)
         for journal in journals(copy):
             bring_in(connection, journal)
 

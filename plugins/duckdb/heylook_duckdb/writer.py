@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from heylook_duckdb.database import create, is_busy, is_passing, writing
+from heylook_duckdb.database import is_busy, is_passing, make_tables, writing
 from heylook_duckdb.journal import Journal, Noted, abandoned, bring_in
 from heylook_duckdb.keeping import Keeping
 from heylook_duckdb.schema import Row
@@ -126,7 +126,6 @@ class Writer:
             self._closed.append(self._journal)
             self._journal = None
         try:
-            create(self._path)
             self._bring_in([*abandoned(self._path), *(journal.path for journal in self._closed)])
         except Exception as error:
             self._merge_at = time.monotonic() + AGAIN_SECONDS
@@ -140,12 +139,14 @@ class Writer:
         return True
 
     def _bring_in(self, paths: list[Path]) -> None:
+        """One opening of the file for all: it is what costs most."""
+        with writing(self._path) as connection:
+            make_tables(connection)
+            complaints = [complaint for path in paths for complaint in bring_in(connection, path)]
         for path in paths:
-            with writing(self._path) as connection:
-                complaints = bring_in(connection, path)
             path.unlink()
-            if complaints:
-                self._drop(len(complaints), complaints[0])
+        if complaints:
+            self._drop(len(complaints), complaints[0])
 
     def _keep(self) -> None:
         """Retention, once an hour or when the file is too large. Where somebody reads the file it is tried again."""

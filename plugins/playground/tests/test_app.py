@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,6 +61,11 @@ def test_the_wheel_is_what_is_served(installed: Path):
 def test_it_works_from_the_installed_wheel(npm: Npm, installed: Path, chromium: str):
     said = npm("test:e2e", HEYLOOK_PYTHON=str(installed), CHROMIUM=chromium)
     assert int(re.search(r"(\d+) passed", said)[1]) > 20  # type: ignore[index]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="another system draws letters otherwise")
+def test_it_looks_as_it_did(npm: Npm, installed: Path, chromium: str):
+    npm("test:visual", HEYLOOK_PYTHON=str(installed), CHROMIUM=chromium)
 
 
 def test_the_lock_file_names_no_address():

@@ -125,6 +125,7 @@ function headsWith(heads: Head[], conversation: Conversation): Head[] {
 export async function renameConversation(id: string, title: string): Promise<void> {
   await openConversation(id);
   changeConversation(id, (conversation) => ({ ...conversation, title: title.trim() || conversation.title }));
+  await saving.flush();
 }
 
 export async function removeConversation(id: string): Promise<void> {

@@ -37,6 +37,13 @@ test("no answer at all means that the server is away", async () => {
 
 test("each status has its kind", () => {
   expect([400, 401, 403, 404, 413, 429, 500, 503].map(kindOf)).toEqual([
-    ...["refused", "unauthorised", "forbidden", "missing", "refused", "busy", "failed", "unavailable"],
+    "refused",
+    "unauthorised",
+    "forbidden",
+    "missing",
+    "refused",
+    "busy",
+    "failed",
+    "unavailable",
   ]);
 });

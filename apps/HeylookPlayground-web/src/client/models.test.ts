@@ -48,9 +48,9 @@ test("without the other dialect nothing is claimed", () => {
   expect(can(model, "vision")).toBeNull();
 });
 
-test("what the other dialect has no word for is not known before the model is loaded", () => {
+test("what nobody tells of a model is not known before it is loaded", () => {
   const [waiting] = merged([MODEL], [TAG]);
-  expect([can(waiting, "vision"), can(waiting, "tools"), can(waiting, "embed")]).toEqual([true, false, null]);
+  expect([can(waiting, "vision"), can(waiting, "tools"), can(waiting, "embed")]).toEqual([true, null, null]);
   const [loaded] = merged([{ ...MODEL, capabilities: ["chat"] }], [TAG]);
   expect(can(loaded, "embed")).toBe(false);
 });

@@ -17,9 +17,6 @@ const OLLAMA_WORDS: Record<string, string> = {
   insert: "fill_in_middle",
 };
 
-/** Of these Ollama's list says whether a model has them or not. */
-const TOLD_BY_OLLAMA = new Set(["chat", "vision", "tools", "reasoning"]);
-
 /** The list of the other dialect tells sizes and capabilities of models that are not loaded. It may not be served. */
 async function ollamaList(signal: AbortSignal): Promise<OllamaModelList["models"]> {
   try {
@@ -63,5 +60,6 @@ export function useModels() {
 export function can(model: CatalogueModel | undefined, capability: string): boolean | null {
   if (!model?.capabilities) return null;
   if (model.capabilities.includes(capability)) return true;
-  return model.complete || TOLD_BY_OLLAMA.has(capability) ? false : null;
+  // A model that is told to do something else only, as to embed, does not chat.
+  return model.complete || capability === "chat" ? false : null;
 }

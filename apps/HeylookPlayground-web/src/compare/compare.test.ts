@@ -6,7 +6,9 @@ import type { Message } from "@/chat/message";
 
 function answer(content: string, firstAt: number, endAt: number): Message {
   const usage = {
-    ...{ prompt_tokens: 1, completion_tokens: 11, total_tokens: 12 },
+    prompt_tokens: 1,
+    completion_tokens: 11,
+    total_tokens: 12,
     prompt_tokens_details: { cached_tokens: 0 },
     completion_tokens_details: { reasoning_tokens: 0 },
   };

@@ -19,6 +19,8 @@ export function ModelOption({ id, model, active, chosen, onChoose }: ModelOption
       className={styles.option}
       aria-selected={chosen}
       data-active={active || undefined}
+      // The field keeps the focus: else the list would close before the click arrives.
+      onMouseDown={(event) => event.preventDefault()}
       onClick={onChoose}
     >
       <p className={styles.optionName}>

@@ -1,7 +1,7 @@
 import type { Conversation } from "../conversation";
 import type { Shelf } from "./database";
 
-const DELAY_MS = 300;
+const DELAY_MS = 50;
 
 /** Writes conversations a moment after they changed, the last state only. */
 export class Saving {

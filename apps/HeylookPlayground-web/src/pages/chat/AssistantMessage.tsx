@@ -58,6 +58,9 @@ export function AssistantMessage({ conversation, message, isLast }: AssistantMes
         />
       ))}
       {run && <AnswerStatus run={run} />}
+      {!run && message.state === "complete" && isEmpty(message) && (
+        <p className={styles.empty}>The model answered nothing.</p>
+      )}
       {!run && message.failure && (
         <ErrorNote
           error={new ServerError(message.failure.kind as ErrorKind, message.failure.message)}
@@ -88,6 +91,10 @@ export function AssistantMessage({ conversation, message, isLast }: AssistantMes
       )}
     </li>
   );
+}
+
+function isEmpty(message: Message): boolean {
+  return message.content === "" && !message.toolCalls?.length;
 }
 
 function canContinue(message: Message): boolean {

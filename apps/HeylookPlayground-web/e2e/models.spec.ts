@@ -36,7 +36,7 @@ test("a running request is shown, and its model leaves after it", async ({ page,
   const item = page.getByRole("listitem", { name: "slow", exact: true });
   await expect(item.getByRole("status").getByText("Loaded", { exact: true })).toBeVisible();
   const answer = page.request.post(`${server.url}/v1/chat/completions`, {
-    data: { model: "slow", messages: [{ role: "user", content: "repeat 60 word" }] },
+    data: { model: "slow", messages: [{ role: "user", content: "repeat 150 word" }] },
   });
   await expect(item.getByText("1 running")).toBeVisible();
   await item.getByRole("button", { name: "Unload slow" }).click();

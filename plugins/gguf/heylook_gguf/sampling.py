@@ -70,7 +70,8 @@ class Sampler:
             if mask is not None:
                 np.copyto(row, -np.inf, where=self._refused.of(mask))
             token = self._draw(row)
-            guide.advance(token)
+            if np.isfinite(row[token]):
+                guide.advance(token)
         if not np.isfinite(row[token]):
             raise NoToken("the model computed no finite value for any token that is allowed")
         if self._chain is not None:

@@ -19,7 +19,7 @@ import sys, threading
 import numpy as np
 from heylook_core.errors import HeylookError, LoadFailed
 from heylook_core.messages import SamplerSettings
-from heylook_core.provider import Broken, Budget, SequenceTask, Token
+from heylook_core.provider import Broken, Budget, Guide, SequenceTask, Token
 from heylook_gguf.config import GgufConfig
 from heylook_gguf.model import GgufModel
 
@@ -55,7 +55,7 @@ engine.insert(task(1, list(range(5, 105))))
 assert not any(isinstance(out, Token) for out in engine.step(Budget(7)))
 """,
     "a guide that allows nothing": """
-class Nothing:
+class Nothing(Guide):
     def mask(self): return np.zeros(64, np.uint8)
     def accepts(self, token): return False
     def advance(self, token): raise AssertionError

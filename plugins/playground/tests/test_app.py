@@ -58,6 +58,14 @@ def test_the_wheel_is_what_is_served(installed: Path):
     assert built == "True"
 
 
+def test_the_wheel_has_the_licences_of_what_is_bundled(installed: Path):
+    code = "import heylook_playground.files as it, pathlib; print(pathlib.Path(it.__file__).parent)"
+    folder = Path(subprocess.check_output([installed, "-c", code], text=True).strip())
+    found = re.findall(r"^## (\S+) - \S+ \((.+)\)$", (folder / "static/licenses.txt").read_text(encoding="utf-8"), re.M)
+    assert {"react", "axios", "highlight.js", "@fontsource-variable/inter"} <= {name for name, _ in found}
+    assert {license for _, license in found} <= {"MIT", "BSD-3-Clause", "ISC", "Unlicense", "OFL-1.1"}
+
+
 def test_it_works_from_the_installed_wheel(npm: Npm, installed: Path, chromium: str):
     said = npm("test:e2e", HEYLOOK_PYTHON=str(installed), CHROMIUM=chromium)
     assert int(re.search(r"(\d+) passed", said)[1]) > 20  # type: ignore[index]

@@ -202,4 +202,6 @@ def _detail(resident: Resident) -> str:
         return "It waits for room."
     if resident.parting:
         return f"It leaves as soon as it is idle ({resident.parting})."
+    if resident.in_flight and resident.keep_alive.seconds == 0 and not resident.entry.pin:
+        return "It leaves as soon as it is idle."
     return ""

@@ -89,6 +89,8 @@ def test_a_model_at_work_leaves_after_its_last_request() -> None:
         with urllib.request.urlopen(request, timeout=SECONDS) as answer:
             answer.readline()
             assert call(f"{server.url}/v1/admin/models/toy/unload")[1]["status"] == "leaving"
+            (told,) = call(f"{server.url}/v1/admin/models", "GET")[1]["models"]
+            assert (told["state"], told["detail"]) == ("ready", "It leaves as soon as it is idle.")
             assert b"[DONE]" in answer.read()
         until(lambda: ("expired", "toy") in decisions(server.url) or ("unloaded", "toy") in decisions(server.url))
 

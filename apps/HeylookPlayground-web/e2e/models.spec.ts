@@ -40,7 +40,7 @@ test("a running request is shown, and its model leaves after it", async ({ page,
   });
   await expect(item.getByText("1 running")).toBeVisible();
   await item.getByRole("button", { name: "Unload slow" }).click();
-  await expect(item.getByText("Leaves when idle")).toBeVisible();
+  await expect(item.getByText("It leaves as soon as it is idle.")).toBeVisible();
   expect((await answer).status()).toBe(200);
   await expect(item.getByRole("status").getByText("Not loaded")).toBeVisible();
 });

@@ -45,8 +45,8 @@ test("kept prompts can be dropped", async ({ page, open, startServer }) => {
   const server = await startServer({ models: [SCRIPTED], defaultModel: DEMO });
   expect((await chat(page.request, server.url, DEMO, "What is heylook?")).status()).toBe(200);
   await open("performance", server.url);
-  const row = page.getByRole("row", { name: new RegExp(`^${DEMO} [1-9]`) });
-  await expect(row).toBeVisible();
+  const kept = page.getByRole("region", { name: "Kept prompts by model" });
+  await expect(kept.getByRole("row", { name: new RegExp(`^${DEMO} [1-9]`) })).toBeVisible();
   await page.getByRole("button", { name: "Drop all" }).click();
-  await expect(page.getByRole("row", { name: new RegExp(`^${DEMO} 0 `) })).toBeVisible();
+  await expect(kept.getByRole("row", { name: new RegExp(`^${DEMO} 0 `) })).toBeVisible();
 });

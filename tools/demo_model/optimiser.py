@@ -55,9 +55,15 @@ class Muon:
             mine.copy_(given)
 
 
+def multiplies_bfloat16(device: str) -> bool:
+    """Whether it is the faster type there. A CPU without AVX512 emulates it: 0.3 GFLOPS, where float32 has 109."""
+    return device != "cpu" or bool(torch.cpu._is_avx512_bf16_supported())
+
+
 def _equalised(x: Tensor) -> Tensor:
-    """Five steps of the iteration, in bfloat16, for a stack of matrices."""
-    y = x.bfloat16() / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7).bfloat16()
+    """Five steps of the iteration for a stack of matrices. Bfloat16 is precise enough, and taken where it is faster."""
+    y = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    y = y.bfloat16() if multiplies_bfloat16(x.device.type) else y
     tall = y.size(-2) > y.size(-1)
     y = y.mT if tall else y
     for _ in range(5):

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from tools.demo_model.export import export
 from tools.demo_model.network import Network
-from tools.demo_model.optimiser import Optimiser, rate_at
+from tools.demo_model.optimiser import Optimiser, multiplies_bfloat16, rate_at
 from tools.demo_model.packing import Batch, batches
 from tools.demo_model.shape import SHAPE, Shape
 from tools.demo_model.tokenizer import learned
@@ -88,7 +88,7 @@ class Training:
         partial.replace(self.checkpoint)
 
     def _stepped(self, batch: Batch) -> float:
-        with torch.autocast(self.device, torch.bfloat16):
+        with torch.autocast(self.device, torch.bfloat16, enabled=multiplies_bfloat16(self.device)):
             loss = self.network.loss(*(self._tensor(array) for array in (batch.ids, batch.learned, batch.mask())))
         loss.backward()
         self.optimiser.step(rate_at(self.step, self.run.steps))

@@ -12,8 +12,9 @@ export function environment(): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(own), MLX_DISABLE_COMPILE: "1" };
 }
 
+/** What the code prints; it may import the checkout's own packages. */
 export function python(code: string, ...args: string[]): string {
-  return execFileSync(PYTHON, ["-c", code, ...args], { encoding: "utf-8", env: environment() });
+  return execFileSync(PYTHON, ["-c", code, ...args], { cwd: CHECKOUT, encoding: "utf-8", env: environment() });
 }
 
 /** Whether these modules are installed there. */

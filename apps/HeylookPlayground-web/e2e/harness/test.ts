@@ -57,4 +57,5 @@ export const test = base.extend<Fixtures>({
 });
 
 export const sees = (): boolean => process.env["PLAYGROUND_SEES"] === "1";
+export const hears = (): boolean => process.env["PLAYGROUND_HEARS"] === "1";
 export { expect };

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { defineConfig } from "@playwright/test";
-import { MICROPHONE } from "./e2e/harness/sound";
+import { MICROPHONE } from "./e2e/harness/prepared";
 
 const KNOWN = [
   "/usr/bin/chromium",
@@ -12,9 +12,9 @@ const KNOWN = [
 const executablePath = process.env["CHROMIUM"] ?? KNOWN.find((path) => existsSync(path));
 
 export default defineConfig({
-  globalSetup: "./e2e/harness/global.ts",
+  globalSetup: "./e2e/harness/prepared.ts",
   outputDir: "test-results",
-  workers: 1,
+  workers: 2,
   timeout: 90_000,
   forbidOnly: Boolean(process.env["CI"]),
   updateSnapshots: "none",

@@ -3,11 +3,11 @@ import type { Page } from "@playwright/test";
 import { expectAccessible } from "./harness/axe";
 import { Chatting } from "./harness/chatting";
 import { DEMO, TUNES } from "./harness/models";
-import { SPOKEN, SPOKEN_FILE } from "./harness/sound";
-import { expect, hears, test } from "./harness/test";
+import { installed, SPOKEN, SPOKEN_FILE } from "./harness/prepared";
+import { expect, test } from "./harness/test";
 
 test.beforeEach(() => {
-  test.skip(!hears(), "needs heylook-onnx-stt, and onnx to write the speech model of the tests");
+  test.skip(!installed().hears, "needs heylook-onnx-stt, and onnx to write the speech model of the tests");
 });
 
 /** The page of speech with the speech model of the tests. */

@@ -1,5 +1,5 @@
-import { CHECKOUT, has } from "./python";
-import { TUNES_FOLDER } from "./sound";
+import { TUNES_FOLDER } from "./prepared";
+import { CHECKOUT } from "./python";
 
 export interface ModelEntry {
   id: string;
@@ -48,6 +48,3 @@ export const BROKEN: ModelEntry = {
   config: { model_path: "/nowhere/broken" },
   description: "Cannot be loaded.",
 };
-
-export const seesPictures = (): boolean => has("mlx", "mlx_vlm", "heylook_mlx");
-export const hearsTunes = (): boolean => has("onnx", "onnxruntime", "heylook_onnx_stt");

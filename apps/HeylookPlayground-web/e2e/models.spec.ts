@@ -55,7 +55,7 @@ test("a running request is shown, and its model leaves after it", async ({ page,
 });
 
 test("settings that are read again bring models and take them away", async ({ page, open, startServer }) => {
-  const server = await startServer({ models: [SCRIPTED], defaultModel: SCRIPTED.id });
+  const server = await startServer({ models: [SCRIPTED] });
   await open("models", server.url);
   await expect(page.getByRole("listitem", { name: "scripted", exact: true })).toBeVisible();
   server.configure({ models: [{ ...SLOW, pin: true }] });

@@ -42,6 +42,7 @@ from heylook_core.workers.protocol import (
     Turn,
 )
 from heylook_core.workers.thread import ThreadChannel
+from heylook_core.workers.threads import EngineThreads
 
 if TYPE_CHECKING:
     from heylook_core.media.audio.files import AudioFile
@@ -68,6 +69,7 @@ class Serving:
         self.settings = settings
         self.catalog = catalog
         self.plugins = plugins
+        self._threads = EngineThreads()
         self.residency = Residency(settings, plugins, self._channel, self._estimate, clock)
         self.requests = RequestLog(plugins)
         self.totals = Totals()
@@ -105,7 +107,9 @@ class Serving:
         self._draining = True
         self.stopping.set()
         self._starts.close()
-        return await self.residency.close(grace)
+        ended = await self.residency.close(grace)
+        self._threads.close()
+        return ended
 
     # ------------------------------------------------------------------ what dialects ask
 
@@ -348,4 +352,4 @@ class Serving:
             placement = self.plugins.load("heylook.providers", entry.provider).placement
         if placement == "process":
             return ProcessChannel(on_turn, on_lost, self.settings.plugins.disabled)
-        return ThreadChannel(on_turn, on_lost, self.plugins.load)
+        return ThreadChannel(on_turn, on_lost, self.plugins.load, self._threads)

@@ -111,7 +111,11 @@ def main(arguments: list[str]) -> None:
     for frame in rest:
         worker.receive(wire.to_worker.decode(frame))
     threading.Thread(target=read_inbox, args=(sock, worker, buffer), name="inbox", daemon=True).start()
-    worker.run()
+    try:
+        worker.run()
+    finally:
+        if worker.backend is not None:
+            worker.backend.leave_thread()
     outbox.close()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -85,8 +85,17 @@ def _weights(folder: Path, config: MlxConfig, adapter: Path | None) -> tuple[Any
     dtype = target_dtype(config.dtype)
     if dtype is not None:
         model.set_dtype(dtype)
-    mx.eval(model.parameters())
+    evaluate(model)
     return model, settings
+
+
+def evaluate(model: Any) -> None:
+    """Bring the weights into memory, and the thread's random key up to date.
+
+    Layers begin with random weights, which are replaced before they are computed. What remains of them is a new key for
+    each, made from the one before and not computed either: it would keep 80 kB of graph for every load.
+    """
+    mx.eval(model.parameters(), mx.random.state)
 
 
 def failure(folder: Path, error: Exception, library: str = "mlx-lm") -> Exception:

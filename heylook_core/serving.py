@@ -28,6 +28,7 @@ from heylook_core.starting import Fit, Starts, checked_embed, checked_submit, in
 from heylook_core.totals import Totals
 from heylook_core.warmup import warm_up
 from heylook_core.workers.channel import Channel
+from heylook_core.workers.children import Children
 from heylook_core.workers.process import ProcessChannel
 from heylook_core.workers.protocol import (
     Call,
@@ -70,6 +71,7 @@ class Serving:
         self.catalog = catalog
         self.plugins = plugins
         self._threads = EngineThreads()
+        self._children = Children(settings.plugins.disabled, ahead=True)
         self.residency = Residency(settings, plugins, self._channel, self._estimate, clock)
         self.requests = RequestLog(plugins)
         self.totals = Totals()
@@ -109,6 +111,7 @@ class Serving:
         self._starts.close()
         ended = await self.residency.close(grace)
         self._threads.close()
+        self._children.close()
         return ended
 
     # ------------------------------------------------------------------ what dialects ask
@@ -351,5 +354,5 @@ class Serving:
         if placement is None:
             placement = self.plugins.load("heylook.providers", entry.provider).placement
         if placement == "process":
-            return ProcessChannel(on_turn, on_lost, self.settings.plugins.disabled)
+            return ProcessChannel(on_turn, on_lost, self._children)
         return ThreadChannel(on_turn, on_lost, self.plugins.load, self._threads)

@@ -17,7 +17,7 @@ import pytest
 pytest.importorskip("heylook_demo_model", reason="the demo model is not installed")
 sys.path.insert(0, str(Path(__file__).parent))
 
-from swapping import SLACK, Swaps, alternating, installed, settings, slope, swapping
+from swapping import SLACK, Swaps, alternating, children, installed, settings, slope, swapping
 
 from heylook_core.testkit.server import server_process
 
@@ -43,6 +43,7 @@ def test_hot_swap_under_load_gives_right_answers_and_keeps_no_memory() -> None:
     with server_process(models) as server:
         asyncio.run(swapping(server, names, more))
         memory = asyncio.run(alternating(server, names, TURNS))
+        assert children(server.process.pid) <= 2, "more than a worker, and one that waits for the next model"
     for samples in memory.values():
         assert growth(samples[WARM:]) <= SLACK, memory
 

@@ -52,17 +52,6 @@ def load(given: str, config: MlxConfig, adapter: Path | None = None) -> Loaded:
     return Loaded(model, tokenizer, settings, folder)
 
 
-def adapter_folder(given: str | None) -> Path | None:
-    """The checked folder of a LoRA adapter. Raises LoadFailed."""
-    if given is None:
-        return None
-    path = Path(given).expanduser()
-    for name in ("adapter_config.json", "adapters.safetensors"):
-        if not (path / name).is_file():
-            raise LoadFailed(f"The adapter folder {path} has no {name}; correct adapter_path.")
-    return path
-
-
 def target_dtype(wanted: str) -> Any:
     """The dtype to cast floating-point weights to, or None to keep them.
 

@@ -35,6 +35,11 @@ class MlxProvider(Provider):
             ) from error
         return MlxModel(self.config)
 
+    def check(self) -> None:
+        from heylook_mlx.soundness import check
+
+        check(self.config)
+
     def estimate(self) -> Estimate | None:
         from heylook_mlx.estimate import estimate
 

@@ -38,6 +38,17 @@ def model_folder(given: str) -> Path:
     return path
 
 
+def adapter_folder(given: str | None) -> Path | None:
+    """The checked folder of a LoRA adapter. Raises LoadFailed."""
+    if given is None:
+        return None
+    path = Path(given).expanduser()
+    for name in ("adapter_config.json", "adapters.safetensors"):
+        if not (path / name).is_file():
+            raise LoadFailed(f"The adapter folder {path} has no {name}; correct adapter_path.")
+    return path
+
+
 def weight_files(folder: Path) -> list[Path]:
     """The safetensors files that mlx-lm reads, in order of name."""
     return sorted(folder.glob("model*.safetensors"))

@@ -60,7 +60,12 @@ def check_weights(folder: Path) -> None:
     if not files:
         raise LoadFailed(f"The folder {folder} has no model*.safetensors file; download the model again.")
     for file in files:
-        tensor_offsets(file)
+        try:
+            tensor_offsets(file)
+        except OSError as error:
+            raise LoadFailed(
+                f"{file} cannot be read ({error.strerror}): check the link, or its permissions."
+            ) from error
     missing = _shards(folder) - {file.name for file in files}
     if missing:
         raise LoadFailed(

@@ -257,7 +257,14 @@ class Provider(ABC):
         return UtteranceSession(self.transcribe, self.info().speech or SpeechInfo(), options)
 
     def close(self) -> None:
-        """Give everything back. Called on the engine thread, once, also after a failed load."""
+        """Give everything back. Called on the engine thread, once, also after a failed load.
+
+        The thread may load another model of this provider afterwards.
+        """
+
+    @classmethod
+    def leave_thread(cls) -> None:
+        """Give back what belongs to the calling engine thread, which ends now. Called after the last `close` on it."""
 
 
 class Decoder(ABC):

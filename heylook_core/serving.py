@@ -28,6 +28,7 @@ from heylook_core.starting import Fit, Starts, checked_embed, checked_submit, in
 from heylook_core.totals import Totals
 from heylook_core.warmup import warm_up
 from heylook_core.workers.channel import Channel
+from heylook_core.workers.children import Children
 from heylook_core.workers.process import ProcessChannel
 from heylook_core.workers.protocol import (
     Call,
@@ -42,6 +43,7 @@ from heylook_core.workers.protocol import (
     Turn,
 )
 from heylook_core.workers.thread import ThreadChannel
+from heylook_core.workers.threads import EngineThreads
 
 if TYPE_CHECKING:
     from heylook_core.media.audio.files import AudioFile
@@ -68,6 +70,8 @@ class Serving:
         self.settings = settings
         self.catalog = catalog
         self.plugins = plugins
+        self._threads = EngineThreads()
+        self._children = Children(settings.plugins.disabled, ahead=True)
         self.residency = Residency(settings, plugins, self._channel, self._estimate, clock)
         self.requests = RequestLog(plugins)
         self.totals = Totals()
@@ -105,7 +109,10 @@ class Serving:
         self._draining = True
         self.stopping.set()
         self._starts.close()
-        return await self.residency.close(grace)
+        ended = await self.residency.close(grace)
+        self._threads.close()
+        self._children.close()
+        return ended
 
     # ------------------------------------------------------------------ what dialects ask
 
@@ -347,5 +354,5 @@ class Serving:
         if placement is None:
             placement = self.plugins.load("heylook.providers", entry.provider).placement
         if placement == "process":
-            return ProcessChannel(on_turn, on_lost, self.settings.plugins.disabled)
-        return ThreadChannel(on_turn, on_lost, self.plugins.load)
+            return ProcessChannel(on_turn, on_lost, self._children)
+        return ThreadChannel(on_turn, on_lost, self.plugins.load, self._threads)

@@ -11,6 +11,7 @@ import yaml
 
 from heylook_core import yamlfile
 from heylook_core.catalog.importing import Imported
+from heylook_core.catalog.patching import patched
 from heylook_core.catalog.shelf import free_names
 from heylook_core.catalog.writing import plain
 from heylook_core.errors import ConfigError
@@ -43,18 +44,35 @@ def merged(
     from heylook_core.catalog.roundtrip import RoundTrip
 
     data = _checked(path)
-    before = path.read_text(encoding="utf-8")
+    before = text_of(path)
     changes = Changes(data, imported, path.parent, variables, refuses)
     text = before
     if changes.new or changes.missing:
         document = RoundTrip(before)
+        unchanged = document.text()
         for index, keys in changes.missing:
             document.complete(index, keys)
         document.append(changes.new)
         text = document.text()
-        if yaml.safe_load(text) != changes.applied(data) or not _comments(before) <= _comments(text):
+        wanted = changes.applied(data)
+        fitted = patched(before, unchanged, text)
+        if fitted is not None and _says(fitted, wanted):
+            text = fitted
+        if not _says(text, wanted) or not _comments(before) <= _comments(text):
             raise ConfigError(f"{path} cannot be merged into without changing more of it; name a new file by --output.")
     return Merged(text, tuple(changes.added), tuple(changes.completed), tuple(changes.notes))
+
+
+def text_of(path: Path) -> str:
+    """What is in the file, its line ends included."""
+    return path.read_bytes().decode("utf-8")
+
+
+def _says(text: str, wanted: Any) -> bool:
+    try:
+        return bool(yaml.safe_load(text) == wanted)
+    except yaml.YAMLError:
+        return False
 
 
 def difference(path: Path, before: str, after: str) -> str:

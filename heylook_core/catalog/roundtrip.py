@@ -29,6 +29,7 @@ class RoundTrip:
     """The text of a file, changed in place."""
 
     def __init__(self, text: str) -> None:
+        text = text.removeprefix("\ufeff").replace("\r\n", "\n")
         self._yaml = YAML()
         self._yaml.preserve_quotes = True
         self._yaml.width = WIDTH

@@ -141,11 +141,11 @@ def _write(target: Path, entries: Sequence[Imported], dry_run: bool) -> int:
 
 
 def _merge(target: Path, entries: Sequence[Imported], dry_run: bool, invocation: Invocation) -> int:
-    from heylook_core.catalog.merging import difference, merged
+    from heylook_core.catalog.merging import difference, merged, text_of
     from heylook_core.catalog.writing import write
     from heylook_core.config import check_entry, variables
 
-    before = target.read_text(encoding="utf-8")
+    before = text_of(target)
 
     def refuses(entry: ModelEntry) -> str | None:
         try:

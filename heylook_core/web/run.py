@@ -171,17 +171,21 @@ class Server:
         self._uvicorn = _Uvicorn(config)
 
     def stop(self, drain: bool) -> None:
-        """Ask the server to end, after its running requests if `drain`. A second call waits for nothing."""
-        if self._stopping.is_set():
+        """Ask the server to end, after its running requests if `drain`. A second call waits for nothing.
+
+        Where a new start was asked for before, it is called off.
+        """
+        if self._stopping.is_set() and not (drain and self.restarting):
             self._at_once.set()
+        self.restarting = False
         self._drain = drain
         self._stopping.set()
 
     def restart(self) -> None:
         """Drain and end; whoever runs the server starts it anew. Raises Unavailable if it is about to end for good."""
         if not self._stopping.is_set():
-            self.restarting = True
             self.stop(drain=True)
+            self.restarting = True
         elif not self.restarting:
             raise Unavailable("The server is stopping, and will not start anew.")
 

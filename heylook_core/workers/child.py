@@ -8,7 +8,9 @@ are frames too; what native code writes to stderr itself stays there.
 from __future__ import annotations
 
 import faulthandler
+import importlib
 import os
+import select
 import signal
 import socket
 import sys
@@ -24,6 +26,9 @@ from heylook_core.workers.frames import FRAME_SECONDS, merge_turns
 from heylook_core.workers.lines import log_to_server
 from heylook_core.workers.protocol import FromWorker, Load, Turn
 from heylook_core.workers.worker import SWITCH_SECONDS, Worker
+
+NEEDED = ("heylook_core.batching.loop", "heylook_core.text.prompt")
+"""What nearly every model needs, imported by a child that was started ahead: nobody waits for it yet."""
 
 
 class Outbox:
@@ -92,7 +97,7 @@ def first_message(sock: socket.socket, buffer: wire.FrameBuffer) -> tuple[Load, 
             if isinstance(message, Load):
                 return message, frames[1:]
             break
-    raise SystemExit("The server closed the connection before it named a model.")
+    raise SystemExit(0)  # the server has ended, or needs no child any more
 
 
 def main(arguments: list[str]) -> None:
@@ -102,6 +107,9 @@ def main(arguments: list[str]) -> None:
     faulthandler.enable()
     sys.setswitchinterval(SWITCH_SECONDS)
     sock = socket.socket(fileno=int(descriptor))
+    if not select.select([sock], [], [], 0)[0]:
+        for name in NEEDED:
+            importlib.import_module(name)
     buffer = wire.FrameBuffer()
     load, rest = first_message(sock, buffer)
     outbox = Outbox(sock)
@@ -111,7 +119,11 @@ def main(arguments: list[str]) -> None:
     for frame in rest:
         worker.receive(wire.to_worker.decode(frame))
     threading.Thread(target=read_inbox, args=(sock, worker, buffer), name="inbox", daemon=True).start()
-    worker.run()
+    try:
+        worker.run()
+    finally:
+        if worker.backend is not None:
+            worker.backend.leave_thread()
     outbox.close()
     sys.stdout.flush()
     sys.stderr.flush()

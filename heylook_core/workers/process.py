@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import socket
 import subprocess
-import sys
 from collections.abc import Callable
 
 from heylook_core.errors import LoadFailed
@@ -15,6 +13,7 @@ from heylook_core.provider import ModelSpec
 from heylook_core.settings import TierSettings
 from heylook_core.workers import wire
 from heylook_core.workers.channel import SPILL_SHARE, Channel, looked_at, refusal
+from heylook_core.workers.children import Children
 from heylook_core.workers.lines import relayed
 from heylook_core.workers.protocol import Closed, Lease, Load, LoadRefused, Logged, Ready, ToWorker, Turn, Unload
 
@@ -22,16 +21,16 @@ log = logging.getLogger(__name__)
 
 
 class ProcessChannel(Channel, asyncio.Protocol):
-    """Starts `python -m heylook_core.workers.child` on one end of a socket pair.
+    """Talks to `python -m heylook_core.workers.child` over a socket pair.
 
     The child ends itself when the socket closes, so a server that dies leaves no orphan.
     """
 
     def __init__(
-        self, on_turn: Callable[[Turn], None], on_lost: Callable[[str], None], disabled: tuple[str, ...] = ()
+        self, on_turn: Callable[[Turn], None], on_lost: Callable[[str], None], children: Children | None = None
     ) -> None:
         super().__init__(on_turn, on_lost)
-        self._disabled = disabled
+        self._children = children or Children()
         self._frames = wire.FrameBuffer()
         self._ready: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
         self._ready.add_done_callback(looked_at)
@@ -45,19 +44,17 @@ class ProcessChannel(Channel, asyncio.Protocol):
         return self._child.pid if self._child is not None else None
 
     async def start(self, spec: ModelSpec, lease: Lease, tier: TierSettings | None = None) -> Ready:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            command = [sys.executable, "-m", "heylook_core.workers.child", str(theirs.fileno()), *self._options()]
-            self._child = self._spawn(command, theirs.fileno())
-        ours.setblocking(False)
-        transport, _ = await asyncio.get_running_loop().create_connection(lambda: self, sock=ours)
+        self._child, sock = self._children.take()
+        transport, _ = await asyncio.get_running_loop().create_connection(lambda: self, sock=sock)
         self._transport = transport
         self.send(Load(self.epoch, spec, lease, tier))
         try:
-            return await asyncio.shield(self._ready)
+            ready = await asyncio.shield(self._ready)
         except LoadFailed:
             await self.stop(5.0)
             raise
+        self._children.used()
+        return ready
 
     def send(self, message: ToWorker) -> None:
         if self._transport is not None and not self._transport.is_closing():
@@ -133,11 +130,3 @@ class ProcessChannel(Channel, asyncio.Protocol):
         except subprocess.TimeoutExpired:
             child.kill()
             return child.wait()
-
-    @staticmethod
-    def _spawn(command: list[str], descriptor: int) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(command, pass_fds=(descriptor,), stdin=subprocess.DEVNULL)
-
-    def _options(self) -> list[str]:
-        level = logging.getLevelName(logging.getLogger().getEffectiveLevel())
-        return [str(level), *self._disabled]

@@ -6,7 +6,6 @@ import asyncio
 import ctypes
 import logging
 import sys
-import threading
 from collections import deque
 from collections.abc import Callable
 
@@ -16,6 +15,7 @@ from heylook_core.settings import TierSettings
 from heylook_core.workers.channel import SPILL_SHARE, Channel, looked_at, refusal
 from heylook_core.workers.frames import FRAME_SECONDS
 from heylook_core.workers.protocol import Closed, FromWorker, Lease, Load, LoadRefused, Ready, ToWorker, Turn, Unload
+from heylook_core.workers.threads import EngineThread, EngineThreads
 from heylook_core.workers.worker import SWITCH_SECONDS, LoadPlugin, Worker
 
 log = logging.getLogger(__name__)
@@ -38,16 +38,21 @@ def trim_heaps() -> None:
 
 
 class ThreadChannel(Channel):
-    """Frames come in by one `call_soon_threadsafe` per batch, at most one in `FRAME_SECONDS`."""
+    """Frames come in by one `call_soon_threadsafe` per batch, at most one in `FRAME_SECONDS`.
+
+    `threads` are kept for other models; without any, the thread ends with this one.
+    """
 
     def __init__(
         self,
         on_turn: Callable[[Turn], None],
         on_lost: Callable[[str], None],
         load_plugin: LoadPlugin,
+        threads: EngineThreads | None = None,
     ) -> None:
         super().__init__(on_turn, on_lost)
         self._load_plugin = load_plugin
+        self._threads = threads or EngineThreads(keep=False)
         self._loop = asyncio.get_running_loop()
         self._frames: deque[FromWorker] = deque()
         self._scheduled = False
@@ -57,14 +62,13 @@ class ThreadChannel(Channel):
         self._ended = asyncio.Event()
         self._stopping = False
         self._worker: Worker | None = None
-        self._thread: threading.Thread | None = None
+        self._thread: EngineThread | None = None
 
     async def start(self, spec: ModelSpec, lease: Lease, tier: TierSettings | None = None) -> Ready:
         sys.setswitchinterval(SWITCH_SECONDS)
         bound_arenas()
         self._worker = Worker(Load(self.epoch, spec, lease, tier), self._load_plugin, self._from_worker)
-        self._thread = threading.Thread(target=self._run, args=(self._worker,), name=f"heylook-{spec.id}", daemon=True)
-        self._thread.start()
+        self._thread = self._threads.run(self._worker, spec.provider, f"heylook-{spec.id}")
         return await asyncio.shield(self._ready)
 
     def send(self, message: ToWorker) -> None:
@@ -79,19 +83,13 @@ class ThreadChannel(Channel):
         except TimeoutError:
             return False
         if self._thread is not None:
-            self._thread.join(1.0)  # it has sent its last message: what is left takes microseconds
+            self._thread.wait(1.0)  # it has sent its last message: what is left takes microseconds
             self._worker = self._thread = None
             await asyncio.to_thread(trim_heaps)
         return True
 
     def kill(self) -> bool:
         return False
-
-    def _run(self, worker: Worker) -> None:
-        try:
-            worker.run()
-        except BaseException:  # a provider may call sys.exit()
-            log.exception("worker thread %s ended with an error", threading.current_thread().name)
 
     def _from_worker(self, message: FromWorker) -> None:
         """Called on the worker's threads."""

@@ -64,7 +64,10 @@ LoadPlugin = Callable[[str, str], type[Any]]
 
 
 class Worker:
-    """One incarnation of one model: loads, serves until Unload, gives everything back, ends."""
+    """One incarnation of one model: loads, serves until Unload, gives everything back, ends.
+
+    After `run`, `backend` is the provider's class, if there is one, and `refused` says that the load has failed.
+    """
 
     def __init__(self, load: Load, load_plugin: LoadPlugin, send: Callable[[FromWorker], None]) -> None:
         self._load = load
@@ -81,6 +84,8 @@ class Worker:
         self._loop: TurnLoop | None = None
         self._iterators: IteratorLane | None = None
         self._speech: SpeechLane | None = None
+        self.backend: type[Provider] | None = None
+        self.refused = False
         self._provider: Provider | None = None
         self._model: Model | None = None
         self._preparation: Preparation | None = None
@@ -151,6 +156,7 @@ class Worker:
             preparer.start()
             self._serve()
         except _Refused as refused:
+            self.refused = True
             self._send(LoadRefused(self._load.epoch, refused.message, refused.memory))
         finally:
             self._to_prepare.put(None)
@@ -163,7 +169,7 @@ class Worker:
         started = time.monotonic()
         spec = self._load.spec
         try:
-            cls: type[Provider] = self._load_plugin("heylook.providers", spec.provider)
+            self.backend = cls = self._load_plugin("heylook.providers", spec.provider)
             self._provider = provider = cls(spec, msgspec.convert(spec.config, cls.Config))
             self._model = provider.load()
             info = self._model.info if self._model is not None else provider.info()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -173,6 +174,28 @@ def test_any_layout_keeps_its_meaning_and_its_comments(run: Run, text: str) -> N
     for line in text.splitlines():
         assert line.partition("#")[2] in after
     assert merge(run)[2] == after
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "---\n# doc\nmodels:\n- id: x\n  provider: toy\n",
+        "server: &unused   # named for later\n  port: 9\nmodels:\n- id: x\n  provider: toy\n",
+        "models:\n  - id:   x # spaces\n    provider: toy\n    tags: [a,   b]\n# tail\n",
+        "models:\r\n- id: x # c\r\n  provider: toy\r\n",
+        "\ufeffmodels:\n- id: x\n  provider: toy\n",
+        "%YAML 1.1\n---\nmodels:\n- id: x\n  provider: toy\n...\n",
+    ],
+)
+def test_lines_that_do_not_change_stay_byte_for_byte(run: Run, text: str) -> None:
+    Path("models.yaml").write_bytes(text.encode())
+    merge(run)
+    after = Path("models.yaml").read_bytes().decode()
+    written = iter(after.split("\n"))
+    assert all(line in written for line in text.split("\n"))
+    assert [entry["id"] for entry in yaml.safe_load(after)["models"]] == ["x", "a", "b"]
+    assert ("\r\n" in text) == ("\r\n" in after)
+    assert not re.search("[^\r]\n", after) or "\r\n" not in text
 
 
 LINES = MINE.splitlines()

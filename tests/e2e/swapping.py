@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -15,7 +16,7 @@ from statistics import median
 from typing import Any
 
 import httpx
-from traffic import CLIENTS, resident_bytes
+from traffic import CLIENTS
 
 import heylook_demo_model
 from heylook_core.settings import ModelEntry, ServerSettings, Settings
@@ -48,7 +49,7 @@ def _entry(provider: str, number: int) -> ModelEntry:
 
 @dataclass
 class Swaps:
-    """What happened: loads, answers, and resident bytes of the server at rest by the model that was loaded."""
+    """What happened: loads, answers, and resident bytes of the server itself, at rest, by the model that was loaded."""
 
     loads: int = 0
     answers: int = 0
@@ -75,8 +76,22 @@ def slope(samples: Sequence[int]) -> float:
     )
 
 
+def own_bytes(pid: int) -> int:
+    """Resident memory of a process without its children, which take theirs along when they end."""
+    return int(_ps("-o", "rss=", "-p", str(pid))) * 1024
+
+
+def children(pid: int) -> int:
+    """How many processes it has started that are still there."""
+    return _ps("-A", "-o", "ppid=").split().count(str(pid))
+
+
+def _ps(*arguments: str) -> str:
+    return subprocess.run(["ps", *arguments], capture_output=True, text=True, check=True).stdout
+
+
 async def alternating(server: ServerProcess, models: list[str], turns: int) -> dict[str, list[int]]:
-    """One request at a time, each to the model that is not loaded; resident bytes after each by its model.
+    """One request at a time, each to the model that is not loaded; bytes of the server after each, by model.
 
     Nothing else goes on, so that samples lie within a hundredth of each other.
     """
@@ -86,7 +101,7 @@ async def alternating(server: ServerProcess, models: list[str], turns: int) -> d
         for _ in range(turns):
             for model, samples in memory.items():
                 assert await _ask(http, model, prompt.messages, False) == prompt.answer
-                samples.append(resident_bytes(server.process.pid))
+                samples.append(own_bytes(server.process.pid))
     return memory
 
 
@@ -115,7 +130,7 @@ async def swapping(server: ServerProcess, models: list[str], more: Callable[[Swa
             assert [state["in_flight"] for state in states] == [0]
             loads, told = await _loads(http, told)
             swaps.loads += loads
-            swaps.memory.setdefault(states[0]["id"], []).append(resident_bytes(server.process.pid))
+            swaps.memory.setdefault(states[0]["id"], []).append(own_bytes(server.process.pid))
             turn += 1
     return swaps
 

@@ -41,7 +41,7 @@ def entry(provider: str, name: str = "m", **config: Any) -> ModelEntry:
     path = heylook_demo_model.mlx_path() if provider == "mlx" else heylook_demo_model.gguf_path()
     known = {"model_path": str(path), "max_concurrency": 4}
     if provider == "gguf":
-        known = {"model_path": str(path), "slots": 4, "n_ctx": 4 * 1024}
+        known = {"model_path": str(path), "slots": 4, "n_ctx": 2048}
     return ModelEntry(id=name, provider=provider, placement="thread", config={**known, **config})
 
 

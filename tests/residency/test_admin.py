@@ -330,6 +330,20 @@ def test_a_server_that_was_told_to_stop_does_not_start_anew(served: Served) -> N
     assert served.process.wait(SECONDS) == 0
 
 
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_that_was_to_start_anew_ends_when_it_is_told_to(served: Served, sent: signal.Signals) -> None:
+    body = {"model": "same", "max_tokens": 300, "ignore_eos": True, "stream": True}
+    body["messages"] = [{"role": "user", "content": "[toy:prompt=4] go on"}]
+    request = urllib.request.Request(f"{served.url}/v1/chat/completions", json.dumps(body).encode())
+    with urllib.request.urlopen(request, timeout=SECONDS) as answer:
+        answer.readline()
+        assert call(f"{served.url}/v1/admin/restart")[0] == 202
+        served.process.send_signal(sent)
+        assert (b"[DONE]" in answer.read()) == (sent == signal.SIGTERM)
+    assert served.process.wait(SECONDS) == 0
+    assert served.started == 1
+
+
 def test_models_that_the_file_names_are_loaded_and_make_a_token_at_start(tmp_path: Path) -> None:
     (tmp_path / "models.yaml").write_text(f"default_model: same\n{MODELS}")
     server = Served(tmp_path)

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 from tools.demo_model.conversation import Conversation
 from tools.demo_model.corpus import FIRST, MAIN, Shares, conversations
 
-LENGTHS = (256, 512, 1024)
+LENGTHS = (512, 1024)
 STEPS_PER_BLOCK = 64
 EMPTY = -1
 

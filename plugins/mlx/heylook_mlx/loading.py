@@ -52,17 +52,6 @@ def load(given: str, config: MlxConfig, adapter: Path | None = None) -> Loaded:
     return Loaded(model, tokenizer, settings, folder)
 
 
-def adapter_folder(given: str | None) -> Path | None:
-    """The checked folder of a LoRA adapter. Raises LoadFailed."""
-    if given is None:
-        return None
-    path = Path(given).expanduser()
-    for name in ("adapter_config.json", "adapters.safetensors"):
-        if not (path / name).is_file():
-            raise LoadFailed(f"The adapter folder {path} has no {name}; correct adapter_path.")
-    return path
-
-
 def target_dtype(wanted: str) -> Any:
     """The dtype to cast floating-point weights to, or None to keep them.
 
@@ -85,8 +74,17 @@ def _weights(folder: Path, config: MlxConfig, adapter: Path | None) -> tuple[Any
     dtype = target_dtype(config.dtype)
     if dtype is not None:
         model.set_dtype(dtype)
-    mx.eval(model.parameters())
+    evaluate(model)
     return model, settings
+
+
+def evaluate(model: Any) -> None:
+    """Bring the weights into memory, and the thread's random key up to date.
+
+    Layers begin with random weights, which are replaced before they are computed. What remains of them is a new key for
+    each, made from the one before and not computed either: it would keep 80 kB of graph for every load.
+    """
+    mx.eval(model.parameters(), mx.random.state)
 
 
 def failure(folder: Path, error: Exception, library: str = "mlx-lm") -> Exception:

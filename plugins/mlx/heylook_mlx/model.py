@@ -23,7 +23,7 @@ from heylook_mlx.config import MlxConfig
 from heylook_mlx.embedding import Embedder, MlxEmbeddings
 from heylook_mlx.engine import BatchEngine
 from heylook_mlx.gap import fill_in_middle
-from heylook_mlx.loading import Loaded, adapter_folder, load
+from heylook_mlx.loading import Loaded, load
 from heylook_mlx.rows import Row
 from heylook_mlx.serial import SerialEngine
 from heylook_mlx.stepping import DraftSteps, PlainSteps, Quantisation, Sample, Steps
@@ -32,7 +32,7 @@ from heylook_mlx.vision.folder import sees
 from heylook_mlx.vision.loading import LoadedVision, load_vision
 from heylook_mlx.vision.pictures import Pictures
 from heylook_mlx.vision.setup import pictures_of, settings_of, vision_engine
-from heylook_mlx.weights import fingerprint, model_folder
+from heylook_mlx.weights import adapter_folder, fingerprint, model_folder
 
 log = logging.getLogger(__name__)
 

@@ -35,6 +35,11 @@ class MlxProvider(Provider):
             ) from error
         return MlxModel(self.config)
 
+    def check(self) -> None:
+        from heylook_mlx.soundness import check
+
+        check(self.config)
+
     def estimate(self) -> Estimate | None:
         from heylook_mlx.estimate import estimate
 
@@ -53,11 +58,17 @@ class MlxProvider(Provider):
         return cache_settings(name, found)
 
     def close(self) -> None:
-        """The engine thread's last act with MLX: a thread that ends with streams open aborts the process at exit."""
+        """Give back also what a failed load has left."""
         core = sys.modules.get("mlx.core")
-        if core is None:
-            return
-        gc.collect()
-        core.clear_cache()
-        core.synchronize()
-        core.clear_streams()
+        if core is not None:
+            gc.collect()
+            core.clear_cache()
+            core.synchronize()
+
+    @classmethod
+    def leave_thread(cls) -> None:
+        """A thread that ends with streams open aborts the process at its exit. No new ones can be had on it then."""
+        core = sys.modules.get("mlx.core")
+        if core is not None:
+            core.synchronize()
+            core.clear_streams()

@@ -38,6 +38,17 @@ def model_folder(given: str) -> Path:
     return path
 
 
+def adapter_folder(given: str | None) -> Path | None:
+    """The checked folder of a LoRA adapter. Raises LoadFailed."""
+    if given is None:
+        return None
+    path = Path(given).expanduser()
+    for name in ("adapter_config.json", "adapters.safetensors"):
+        if not (path / name).is_file():
+            raise LoadFailed(f"The adapter folder {path} has no {name}; correct adapter_path.")
+    return path
+
+
 def weight_files(folder: Path) -> list[Path]:
     """The safetensors files that mlx-lm reads, in order of name."""
     return sorted(folder.glob("model*.safetensors"))
@@ -49,7 +60,12 @@ def check_weights(folder: Path) -> None:
     if not files:
         raise LoadFailed(f"The folder {folder} has no model*.safetensors file; download the model again.")
     for file in files:
-        tensor_offsets(file)
+        try:
+            tensor_offsets(file)
+        except OSError as error:
+            raise LoadFailed(
+                f"{file} cannot be read ({error.strerror}): check the link, or its permissions."
+            ) from error
     missing = _shards(folder) - {file.name for file in files}
     if missing:
         raise LoadFailed(

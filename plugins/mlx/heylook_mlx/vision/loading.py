@@ -7,12 +7,11 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import mlx.core as mx
 from mlx_lm import utils as mlx_lm_utils
 
 from heylook_core.errors import LoadFailed
 from heylook_mlx.config import MlxConfig
-from heylook_mlx.loading import Loaded, failure, target_dtype
+from heylook_mlx.loading import Loaded, evaluate, failure, target_dtype
 from heylook_mlx.vision.decoder import Decoder
 from heylook_mlx.weights import model_folder
 
@@ -68,7 +67,7 @@ def load_vision(given: str, config: MlxConfig) -> LoadedVision:
     if dtype is not None:
         whole.set_dtype(dtype)
     whole.eval()
-    mx.eval(whole.parameters())
+    evaluate(whole)
     return LoadedVision(whole, processor, tokenizer, settings, folder)
 
 

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { defineConfig } from "@playwright/test";
-import { MICROPHONE } from "./e2e/harness/sound";
+import { MICROPHONE } from "./e2e/harness/prepared";
 
 const KNOWN = [
   "/usr/bin/chromium",
@@ -12,18 +12,16 @@ const KNOWN = [
 const executablePath = process.env["CHROMIUM"] ?? KNOWN.find((path) => existsSync(path));
 
 export default defineConfig({
-  globalSetup: "./e2e/harness/global.ts",
+  globalSetup: "./e2e/harness/prepared.ts",
   outputDir: "test-results",
-  workers: 1,
-  timeout: 120_000,
-  // A machine that does something else meanwhile may stop a page for seconds; what fails twice is wrong.
-  retries: process.env["CI"] ? 1 : 0,
+  workers: 2,
+  timeout: 90_000,
   forbidOnly: Boolean(process.env["CI"]),
   updateSnapshots: "none",
   snapshotPathTemplate: "visual/__screenshots__/{arg}{ext}",
   reporter: [["list"]],
   expect: {
-    timeout: 30_000,
+    timeout: 20_000,
     toHaveScreenshot: { maxDiffPixelRatio: 0.01, animations: "disabled", caret: "hide" },
   },
   use: {

@@ -24,11 +24,25 @@ test("the same chat is shown as OpenAI's and as Ollama's bytes", async ({ page, 
   await expect(bytes).toContainText('"done":true');
 });
 
-test("an API that is not installed is not offered", async ({ page, open, shared }) => {
+test("an API is offered where the server describes it, and nowhere else", async ({ page, open, shared }) => {
   const { paths } = (await (await page.request.get(`${shared}/openapi.json`)).json()) as { paths: object };
   await open("api");
+  const tab = page.getByRole("tab", { name: "Anthropic" });
   await expect(page.getByRole("tab", { name: "OpenAI" })).toBeVisible();
-  await expect(page.getByRole("tab", { name: "Anthropic" })).toHaveCount("/v1/messages" in paths ? 1 : 0);
+  await expect(tab).toHaveCount("/v1/messages" in paths ? 1 : 0);
+  for (const described of [true, false]) {
+    await page.unrouteAll();
+    await page.route(`${shared}/openapi.json`, async (route) => {
+      const { "/v1/messages": _, ...others } = paths as Record<string, unknown>;
+      await route.fulfill({ json: { paths: described ? { ...others, "/v1/messages": {} } : others } });
+    });
+    await page.reload();
+    await expect(page.getByRole("tab", { name: "OpenAI" })).toBeVisible();
+    await expect(tab).toHaveCount(described ? 1 : 0);
+    if (!described) continue;
+    await tab.click();
+    await expect(page.getByLabel("Code in json")).toContainText("POST /v1/messages");
+  }
 });
 
 test("a conversation of the chat is sent up to its last question", async ({ page, open }) => {

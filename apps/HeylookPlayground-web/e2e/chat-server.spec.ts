@@ -1,24 +1,31 @@
 import { Chatting } from "./harness/chatting";
 import { expectAccessible } from "./harness/axe";
-import { DEMO, SCRIPTED, SLOW } from "./harness/models";
-import { expect, sees, test } from "./harness/test";
+import { DEMO, SCRIPTED, SLOW, type ModelEntry } from "./harness/models";
+import { installed } from "./harness/prepared";
+import { TestServer } from "./harness/server";
+import { expect, test } from "./harness/test";
 
-test.beforeEach(() => {
-  test.slow(); // most start a server of their own
+const MODELS = [SCRIPTED, SLOW];
+
+/** A server of this file, to be ended, begun anew and read again. */
+let own: TestServer;
+
+test.beforeAll(async () => {
+  own = await TestServer.start({ models: MODELS, defaultModel: SLOW.id, server: { keepalive: 0.2 } });
 });
+
+test.afterAll(() => own.stop());
 
 test("a server that dies in mid-answer leaves what had come, and answers again once it is back", async ({
   page,
   open,
-  startServer,
 }) => {
-  const server = await startServer({ models: [SCRIPTED, SLOW], defaultModel: "slow" });
-  await open("chat", server.url);
+  await open("chat", own.url);
   const chat = new Chatting(page);
   await chat.choose("slow");
   await chat.send("repeat 300 river");
   await expect(chat.answers.last()).toContainText("river river");
-  await server.kill();
+  await own.kill();
   const answer = chat.answers.last();
   await expect(answer).toHaveAttribute("data-state", "failed");
   await expect(answer).toContainText("river river");
@@ -30,20 +37,22 @@ test("a server that dies in mid-answer leaves what had come, and answers again o
   await chat.send("say offline");
   await expect(chat.answers.last().getByRole("alert")).toContainText("No connection to the server");
 
-  await server.start();
+  await own.start();
   await expect(page.getByText("Connected", { exact: true })).toBeVisible();
   await chat.answers.last().getByRole("button", { name: "Try again" }).click();
   await expect(await chat.complete()).toContainText("offline");
 });
 
-test("a model that is not served any more is told, and another one goes on", async ({ page, open, startServer }) => {
-  const server = await startServer({ models: [SCRIPTED, SLOW], defaultModel: "slow" });
-  await open("chat", server.url);
+test("a model that is not served any more is told, and another one goes on", async ({ page, open }) => {
+  const reload = async (models: ModelEntry[]) => {
+    own.configure({ models });
+    expect((await page.request.post(`${own.url}/v1/admin/reload`)).ok()).toBe(true);
+  };
+  await open("chat", own.url);
   const chat = new Chatting(page);
   await chat.choose("scripted");
   await chat.ask("say rivers");
-  server.configure({ models: [SLOW] });
-  expect((await page.request.post(`${server.url}/v1/admin/reload`)).ok()).toBe(true);
+  await reload([SLOW]);
   await chat.send("say hills");
   await expect(chat.answers.last().getByRole("alert")).toContainText("Not found");
   await expect(page.getByRole("button", { name: "Model: scripted, not served any more" })).toBeVisible({
@@ -52,15 +61,11 @@ test("a model that is not served any more is told, and another one goes on", asy
   await chat.choose("slow");
   await chat.answers.last().getByRole("button", { name: "Answer again" }).click();
   await expect(await chat.complete()).toContainText("hills");
+  await reload(MODELS);
 });
 
-test("while nothing comes the page says that it waits, whatever the keepalives", async ({
-  page,
-  open,
-  startServer,
-}) => {
-  const server = await startServer({ models: [SCRIPTED, SLOW], defaultModel: "slow", server: { keepalive: 0.2 } });
-  await open("chat", server.url);
+test("while nothing comes the page says that it waits, whatever the keepalives", async ({ page, open }) => {
+  await open("chat", own.url);
   const chat = new Chatting(page);
   await chat.choose("scripted");
   await chat.send("wait 3 all is well");
@@ -102,7 +107,7 @@ async function square(page: import("@playwright/test").Page, type = "image/png")
 }
 
 test("an attached image is seen by a model that sees", async ({ page, open }) => {
-  test.skip(!sees(), "needs heylook-mlx with its extra vision");
+  test.skip(!installed().sees, "needs heylook-mlx with its extra vision");
   await open("chat");
   const chat = new Chatting(page);
   await chat.choose("squares");
@@ -133,7 +138,7 @@ test("a model that does not see gets no images, by none of the ways", async ({ p
 });
 
 test("an image is pasted and dropped, and taken out again", async ({ page, open }) => {
-  test.skip(!sees(), "needs heylook-mlx with its extra vision");
+  test.skip(!installed().sees, "needs heylook-mlx with its extra vision");
   await open("chat");
   const chat = new Chatting(page);
   await chat.choose("squares");

@@ -198,15 +198,6 @@ test("settings become a preset that other conversations take", async ({ page, op
   await expect(chat.settings.getByLabel("System prompt")).toHaveValue("Be brief.");
 });
 
-test("what is spoken becomes text in the field", async ({ page, open }) => {
-  await open("chat");
-  const chat = new Chatting(page);
-  await page.getByRole("button", { name: "Speak" }).click();
-  await page.waitForTimeout(7000); // the length of what the microphone hears
-  await page.getByRole("button", { name: "End the recording" }).click();
-  await expect(chat.field).toHaveValue(/quick brown fox/i);
-});
-
 test("a conversation is held by keyboard alone", async ({ page, open }) => {
   await open("chat");
   const chat = new Chatting(page);

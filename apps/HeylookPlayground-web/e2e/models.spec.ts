@@ -1,10 +1,20 @@
 import { expectAccessible } from "./harness/axe";
 import { BROKEN, SCRIPTED, SLOW } from "./harness/models";
-import { expect, sees, test } from "./harness/test";
+import { installed } from "./harness/prepared";
+import { TestServer } from "./harness/server";
+import { expect, test } from "./harness/test";
 
-test("a model is loaded and unloaded by keyboard, and the reasons are listed", async ({ page, open, startServer }) => {
-  const server = await startServer({ models: [SCRIPTED, SLOW], defaultModel: "slow" });
-  await open("models", server.url);
+/** A server of this file, in which nobody else loads or unloads. */
+let own: TestServer;
+
+test.beforeAll(async () => {
+  own = await TestServer.start({ models: [SCRIPTED, SLOW], defaultModel: SLOW.id });
+});
+
+test.afterAll(() => own.stop());
+
+test("a model is loaded and unloaded by keyboard, and the reasons are listed", async ({ page, open }) => {
+  await open("models", own.url);
   const item = page.getByRole("listitem", { name: "scripted" });
   await expect(item.getByRole("status").getByText("Not loaded")).toBeVisible();
   await item.getByRole("button", { name: "Load scripted" }).focus();
@@ -22,7 +32,7 @@ test("a model is loaded and unloaded by keyboard, and the reasons are listed", a
 });
 
 test("a model that cannot be loaded says why", async ({ page, open }) => {
-  test.skip(!sees(), "MLX is not installed: there is no model that is broken");
+  test.skip(!installed().sees, "MLX is not installed: there is no model that is broken");
   await open("models");
   const item = page.getByRole("listitem", { name: BROKEN.id, exact: true });
   await item.getByRole("button", { name: "Load broken" }).click();
@@ -30,12 +40,11 @@ test("a model that cannot be loaded says why", async ({ page, open }) => {
   await expect(item.getByRole("button", { name: "Load broken" })).toBeEnabled();
 });
 
-test("a running request is shown, and its model leaves after it", async ({ page, open, startServer }) => {
-  const server = await startServer({ models: [SLOW], defaultModel: "slow" });
-  await open("models", server.url);
+test("a running request is shown, and its model leaves after it", async ({ page, open }) => {
+  await open("models", own.url);
   const item = page.getByRole("listitem", { name: "slow", exact: true });
   await expect(item.getByRole("status").getByText("Loaded", { exact: true })).toBeVisible();
-  const answer = page.request.post(`${server.url}/v1/chat/completions`, {
+  const answer = page.request.post(`${own.url}/v1/chat/completions`, {
     data: { model: "slow", messages: [{ role: "user", content: "repeat 150 word" }] },
   });
   await expect(item.getByText("1 running")).toBeVisible();
@@ -74,7 +83,11 @@ test("a pull that cannot be is refused in the dialog, which Escape closes", asyn
 });
 
 test("without the admin token the page says what is wanted", async ({ page, open, startServer }) => {
-  const server = await startServer({ models: [SCRIPTED], server: { admin_tokens: ["let me in"] } });
+  const server = await startServer({
+    models: [SCRIPTED],
+    defaultModel: SCRIPTED.id,
+    server: { admin_tokens: ["let me in"] },
+  });
   await open("models", server.url);
   await expect(page.getByRole("alert").filter({ hasText: "X-Admin-Token" }).first()).toBeVisible();
   await page.evaluate(() => {
@@ -86,12 +99,11 @@ test("without the admin token the page says what is wanted", async ({ page, open
   await expect(page.getByRole("alert")).toHaveCount(0);
 });
 
-test("a server that goes away and comes back is told, and found again", async ({ page, open, startServer }) => {
-  const server = await startServer({ models: [SCRIPTED] });
-  await open("models", server.url);
+test("a server that goes away and comes back is told, and found again", async ({ page, open }) => {
+  await open("models", own.url);
   await expect(page.getByRole("status").filter({ hasText: "Connected" })).toBeVisible();
-  await server.kill();
+  await own.kill();
   await expect(page.getByRole("alert").first()).toContainText("does not answer");
-  await server.start();
+  await own.start();
   await expect(page.getByRole("alert")).toHaveCount(0, { timeout: 30_000 });
 });

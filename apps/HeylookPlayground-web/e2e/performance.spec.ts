@@ -1,17 +1,16 @@
 import type { APIRequestContext } from "@playwright/test";
 import { expectAccessible } from "./harness/axe";
-import { DEMO, SCRIPTED, SLOW } from "./harness/models";
+import { DEMO } from "./harness/models";
 import { expect, test } from "./harness/test";
 
 function chat(request: APIRequestContext, url: string, model: string, content: string) {
   return request.post(`${url}/v1/chat/completions`, { data: { model, messages: [{ role: "user", content }] } });
 }
 
-test("requests that run are listed, and can be ended by keyboard", async ({ page, open, startServer }) => {
-  const server = await startServer({ models: [SLOW], defaultModel: "slow" });
-  await open("performance", server.url);
+test("requests that run are listed, and can be ended by keyboard", async ({ page, open, shared }) => {
+  await open("performance");
   await expect(page.getByText("Nothing runs and nothing waits")).toBeVisible();
-  const answers = [1, 2].map(() => chat(page.request, server.url, "slow", "repeat 200 word"));
+  const answers = [1, 2].map(() => chat(page.request, shared, "slow", "repeat 200 word"));
   const table = page.getByRole("region", { name: "Requests that run or wait" }).getByRole("table");
   await expect(table.getByText("answers")).toHaveCount(2);
   await expectAccessible(page);
@@ -41,10 +40,9 @@ test("what was asked is counted, drawn and listed with the reason of its misses"
   await expectAccessible(page);
 });
 
-test("kept prompts can be dropped", async ({ page, open, startServer }) => {
-  const server = await startServer({ models: [SCRIPTED], defaultModel: DEMO });
-  expect((await chat(page.request, server.url, DEMO, "What is heylook?")).status()).toBe(200);
-  await open("performance", server.url);
+test("kept prompts can be dropped", async ({ page, open, shared }) => {
+  expect((await chat(page.request, shared, DEMO, "What is heylook?")).status()).toBe(200);
+  await open("performance");
   const kept = page.getByRole("region", { name: "Kept prompts by model" });
   await expect(kept.getByRole("row", { name: new RegExp(`^${DEMO} [1-9]`) })).toBeVisible();
   await page.getByRole("button", { name: "Drop all" }).click();

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ APP = Path(__file__).resolve().parents[3] / "apps/HeylookPlayground-web"
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(600)]
 
+# With all of these no browser test may be left out.
+PICTURES_AND_SPEECH = ("mlx", "mlx_vlm", "heylook_mlx", "onnx", "onnxruntime", "heylook_onnx_stt")
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MAC = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
 
@@ -69,6 +72,8 @@ def test_the_wheel_has_the_licences_of_what_is_bundled(installed: Path):
 def test_it_works_from_the_installed_wheel(npm: Npm, installed: Path, chromium: str):
     said = npm("test:e2e", HEYLOOK_PYTHON=str(installed), CHROMIUM=chromium)
     assert int(re.search(r"(\d+) passed", said)[1]) > 20  # type: ignore[index]
+    if all(map(find_spec, PICTURES_AND_SPEECH)):
+        assert "skipped" not in said
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="another system draws letters otherwise")

@@ -1,4 +1,5 @@
-import { CHECKOUT, has } from "./python";
+import { TUNES_FOLDER } from "./prepared";
+import { CHECKOUT } from "./python";
 
 export interface ModelEntry {
   id: string;
@@ -13,7 +14,7 @@ export interface ModelEntry {
 /** The demo model: learned answers, greedy, on MLX, or as GGUF where only that is there. The plugin brings it. */
 export const DEMO = "heylook-demo";
 
-/** Answers at once what it is told to; hears tone speech, embeds, calls tools. See heylook_core/testkit/scripted.py. */
+/** Answers at once what it is told to; embeds, calls tools. See heylook_core/testkit/scripted.py. */
 export const SCRIPTED: ModelEntry = { id: "scripted", provider: "scripted", description: "Does what it is told." };
 
 /** As scripted, with a pause before each word. */
@@ -32,6 +33,14 @@ export const SQUARES: ModelEntry = {
   description: "Tells the colours of squares.",
 };
 
+/** A speech model in Parakeet's form that understands tunes, through onnxruntime. */
+export const TUNES: ModelEntry = {
+  id: "tunes",
+  provider: "onnx_stt",
+  config: { model_path: TUNES_FOLDER, precision: "float" },
+  description: "Understands tunes.",
+};
+
 /** A model whose files are not there. */
 export const BROKEN: ModelEntry = {
   id: "broken",
@@ -39,6 +48,3 @@ export const BROKEN: ModelEntry = {
   config: { model_path: "/nowhere/broken" },
   description: "Cannot be loaded.",
 };
-
-export const seesPictures = (): boolean => has("mlx", "mlx_vlm", "heylook_mlx");
-export const hasMlx = (): boolean => has("mlx", "heylook_mlx");

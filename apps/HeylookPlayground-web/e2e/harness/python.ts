@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 export const CHECKOUT = fileURLToPath(new URL("../../../..", import.meta.url));
@@ -10,20 +9,4 @@ export const PYTHON = process.env["HEYLOOK_PYTHON"] ?? `${CHECKOUT}/.venv/bin/py
 export function environment(): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith("HEYLOOK_"));
   return { ...Object.fromEntries(own), MLX_DISABLE_COMPILE: "1" };
-}
-
-export function python(code: string, ...args: string[]): string {
-  return execFileSync(PYTHON, ["-c", code, ...args], { encoding: "utf-8", env: environment() });
-}
-
-/** Whether these modules are installed there. */
-export function has(...modules: string[]): boolean {
-  const code =
-    "import sys; from importlib.util import find_spec; sys.exit(any(find_spec(n) is None for n in sys.argv[1:]))";
-  try {
-    python(code, ...modules);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -9,7 +9,8 @@ from heylook_core.cli import main
 
 
 def follow_parent() -> None:
-    sys.stdin.buffer.read()
+    while os.read(0, 4096):  # not sys.stdin, whose lock a daemon thread would hold at the interpreter's end
+        pass
     os.kill(os.getpid(), signal.SIGINT)
 
 

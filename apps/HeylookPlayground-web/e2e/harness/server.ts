@@ -61,7 +61,7 @@ export class TestServer {
       max_loaded_models: 8,
       models_dir: join(this.folder, "models"),
       ...settings,
-      server: { port: this.#port, drain_timeout: 1, ...server },
+      server: { port: this.#port, drain_timeout: 0.1, ...server },
       models,
     };
     writeFileSync(join(this.folder, "models.yaml"), JSON.stringify(config)); // JSON is YAML too

@@ -1,15 +1,21 @@
 import { expect, test as base, type Page } from "@playwright/test";
-import type { ServerOptions } from "./server";
-import { TestServer } from "./server";
+import { BROKEN, DEMO, SCRIPTED, SLOW, SQUARES, TUNES } from "./models";
+import { installed } from "./prepared";
+import { TestServer, type ServerOptions } from "./server";
+
+interface WorkerFixtures {
+  /** The address of the server that the tests of a worker share, without a slash at the end. */
+  shared: string;
+}
 
 interface Fixtures {
-  /** The address of the server that all tests share, without a slash at the end. */
-  shared: string;
   /** Starts a server for this test alone; it ends with the test. */
   startServer: (options: ServerOptions) => Promise<TestServer>;
   /** Opens a page of the app, by its name, on the shared server or another one. */
   open: (name: string, server?: string) => Promise<void>;
 }
+
+const START_MS = 120_000;
 
 /** What no test may leave behind: exceptions, and anything that the Content-Security-Policy has forbidden. */
 function watch(page: Page): string[] {
@@ -23,13 +29,25 @@ function watch(page: Page): string[] {
   return wrong;
 }
 
-export const test = base.extend<Fixtures>({
-  // oxlint-disable-next-line no-empty-pattern -- Playwright reads which fixtures it wants
-  shared: async ({}, give) => {
-    const url = process.env["PLAYGROUND_SERVER"];
-    if (!url) throw new Error("The global setup has started no server.");
-    await give(url);
-  },
+/** A server with all models of the tests that can be loaded here. */
+function everyModel(): ServerOptions {
+  const { sees, hears } = installed();
+  return {
+    defaultModel: DEMO,
+    models: [SCRIPTED, SLOW, ...(sees ? [SQUARES, BROKEN] : []), ...(hears ? [TUNES] : [])],
+  };
+}
+
+export const test = base.extend<Fixtures, WorkerFixtures>({
+  shared: [
+    // oxlint-disable-next-line no-empty-pattern -- Playwright reads which fixtures it wants
+    async ({}, give) => {
+      const server = await TestServer.start(everyModel());
+      await give(server.url);
+      await server.stop();
+    },
+    { scope: "worker", timeout: START_MS },
+  ],
 
   // oxlint-disable-next-line no-empty-pattern -- Playwright reads which fixtures it wants
   startServer: async ({}, give) => {
@@ -56,5 +74,4 @@ export const test = base.extend<Fixtures>({
   },
 });
 
-export const sees = (): boolean => process.env["PLAYGROUND_SEES"] === "1";
 export { expect };

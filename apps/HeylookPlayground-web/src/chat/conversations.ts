@@ -1,9 +1,13 @@
 import { create } from "zustand";
 import { newConversation, type Conversation } from "./conversation";
+import { stopRun } from "./runs";
+import { listen, tell } from "./tabs";
 import { branch } from "./tree";
-import { deleteShelf, headOf, openShelf, type Head, type Shelf } from "./storage/database";
+import { deleteShelf, headOf, openShelf, type Head, type Kept, type Shelf } from "./storage/database";
 import { MemoryShelf } from "./storage/memory";
+import { merged } from "./storage/merging";
 import { Saving } from "./storage/saving";
+import { inTurn } from "./storage/turns";
 import type { ChatSettings } from "./chatSettings";
 
 /** Whether conversations survive a reload, and why not. */
@@ -32,11 +36,12 @@ export const useConversations = create<ConversationsState>()(() => ({
 
 const { getState, setState } = useConversations;
 let shelf: Shelf = new MemoryShelf();
-let saving = savingTo(shelf);
-
-function savingTo(target: Shelf): Saving {
-  return new Saving(target, (error) => setState({ saveError: reasonOf(error) }));
-}
+/** What this tab knows of the storage. Conversations that are open were made of these, object by object. */
+const known = new Map<string, Kept>();
+const saving = new Saving(
+  (id) => inTurn(() => write(id)),
+  (error) => setState({ saveError: reasonOf(error) }),
+);
 
 function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
@@ -57,9 +62,14 @@ export async function openStorage(): Promise<void> {
     shelf = new MemoryShelf();
     storage = { kind: "memory", reason: reasonOf(error) };
   }
-  saving = savingTo(shelf);
+  known.clear();
   setState({ storage, heads, opened: {}, saveError: null });
+  unlisten ??= listen((notice) => {
+    if (notice.kind === "changed") void inTurn(() => reread(notice.id));
+  });
 }
+
+let unlisten: (() => void) | null = null;
 
 let opening: Promise<void> | null = null;
 
@@ -75,23 +85,70 @@ export async function resetStorage(): Promise<void> {
   await openStorage();
 }
 
-export function saveNow(): Promise<void> {
-  return saving.flush();
+/** Writes what waits to be written. */
+export async function saveNow(): Promise<void> {
+  await saving.flush();
+  await inTurn(async () => undefined);
 }
 
-export async function openConversation(id: string): Promise<void> {
-  if (getState().opened[id]) return;
-  let entry: Conversation | Unreadable;
-  try {
-    entry = (await shelf.read(id)) ?? {
-      unreadable: "missing",
-      reason: "It was deleted, or belongs to another browser.",
-    };
-  } catch (error) {
-    entry = { unreadable: "damaged", reason: reasonOf(error) };
+export function openConversation(id: string): Promise<void> {
+  return inTurn(async () => {
+    if (getState().opened[id]) return;
+    let entry: Conversation | Unreadable;
+    try {
+      const kept = await shelf.read(id);
+      if (kept) known.set(id, kept);
+      entry = kept?.conversation ?? { unreadable: "missing", reason: "It was deleted, or belongs to another browser." };
+    } catch (error) {
+      entry = { unreadable: "damaged", reason: reasonOf(error) };
+    }
+    setState(({ opened }) => ({ opened: { ...opened, [id]: entry } }));
+  });
+}
+
+async function write(id: string): Promise<void> {
+  const conversation = getState().opened[id];
+  if (!isReadable(conversation)) return;
+  const kept = await shelf.write(conversation, known.get(id));
+  settle(id, conversation, kept);
+  if (kept) tell({ kind: "changed", id });
+}
+
+/** Another tab has written it or deleted it. */
+async function reread(id: string): Promise<void> {
+  const entry = getState().opened[id];
+  const base = known.get(id);
+  if (entry && (base || !isReadable(entry))) {
+    const kept = await shelf.read(id).catch(() => base);
+    if (kept !== undefined && kept?.revision !== base?.revision) settle(id, base?.conversation ?? null, kept);
   }
-  // One that was made meanwhile is newer than what was read.
-  setState((state) => ({ opened: { [id]: entry, ...state.opened } }));
+  if (base) return;
+  const head = await shelf.head(id);
+  setState(({ heads }) => ({ heads: head ? headsWith(heads, head) : heads.filter((it) => it.id !== id) }));
+}
+
+/** Takes over what the storage has. `before` is what of it was open when that began. */
+function settle(id: string, before: Conversation | null, kept: Kept | null): void {
+  const current = getState().opened[id];
+  if (!current) return;
+  if (!kept) {
+    known.delete(id);
+    stopAnswers(current);
+    const entry: Unreadable = { unreadable: "missing", reason: "It was deleted in another tab." };
+    setState(({ opened, heads }) => ({
+      opened: { ...opened, [id]: entry },
+      heads: heads.filter((head) => head.id !== id),
+    }));
+    return;
+  }
+  known.set(id, kept);
+  if (kept.conversation === before) return;
+  const after = isReadable(current) ? merged(before, current, kept.conversation) : kept.conversation;
+  setState(({ opened, heads }) => ({ opened: { ...opened, [id]: after }, heads: headsWith(heads, headOf(after)) }));
+}
+
+function stopAnswers(entry: Conversation | Unreadable | undefined): void {
+  if (isReadable(entry)) for (const message of Object.keys(entry.messages)) stopRun(message);
 }
 
 export function createConversation(model: string | null, settings?: ChatSettings): Conversation {
@@ -106,49 +163,57 @@ export function changeConversation(id: string, change: (conversation: Conversati
   if (!isReadable(before)) return;
   const after = change(before);
   if (after === before) return;
-  setState((state) => ({ opened: { ...state.opened, [id]: after }, heads: headsWith(state.heads, after) }));
-  if (after.leaf !== null || hasHead(id)) saving.ask(after);
+  const counts = after.leaf !== null || getState().heads.some((head) => head.id === id);
+  setState(({ opened, heads }) => ({
+    opened: { ...opened, [id]: after },
+    heads: counts ? headsWith(heads, headOf(after)) : heads,
+  }));
+  if (counts) saving.ask(id);
 }
 
-function hasHead(id: string): boolean {
-  return getState().heads.some((head) => head.id === id);
-}
-
-function headsWith(heads: Head[], conversation: Conversation): Head[] {
-  const old = heads.find((head) => head.id === conversation.id);
-  if (!old && conversation.leaf === null) return heads;
-  if (old && old.title === conversation.title && old.updatedAt === conversation.updatedAt) return heads;
-  const others = heads.filter((head) => head.id !== conversation.id);
-  return [headOf(conversation), ...others].toSorted((a, b) => b.updatedAt - a.updatedAt);
+function headsWith(heads: Head[], head: Head): Head[] {
+  const old = heads.find((it) => it.id === head.id);
+  if (old && old.title === head.title && old.updatedAt === head.updatedAt) return heads;
+  return [head, ...heads.filter((it) => it.id !== head.id)].toSorted((a, b) => b.updatedAt - a.updatedAt);
 }
 
 export async function renameConversation(id: string, title: string): Promise<void> {
   await openConversation(id);
   changeConversation(id, (conversation) => ({ ...conversation, title: title.trim() || conversation.title }));
-  await saving.flush();
+  await saveNow();
 }
 
 export async function removeConversation(id: string): Promise<void> {
   saving.forget(id);
+  stopAnswers(getState().opened[id]);
   setState((state) => {
     const { [id]: _, ...opened } = state.opened;
     return { opened, heads: state.heads.filter((head) => head.id !== id) };
   });
-  await shelf.remove(id);
+  await inTurn(async () => {
+    known.delete(id);
+    await shelf.remove(id);
+  });
+  tell({ kind: "changed", id });
 }
 
 /** Puts them on the shelf; one that is there already is replaced. */
-export async function addConversations(conversations: Conversation[]): Promise<void> {
-  for (const conversation of conversations) await shelf.write(conversation);
-  const heads = await shelf.heads();
-  setState((state) => ({
-    heads,
-    opened: { ...state.opened, ...Object.fromEntries(conversations.map((it) => [it.id, it])) },
-  }));
+export function addConversations(conversations: Conversation[]): Promise<void> {
+  return inTurn(async () => {
+    for (const conversation of conversations) {
+      known.set(conversation.id, await shelf.replace(conversation));
+      tell({ kind: "changed", id: conversation.id });
+    }
+    const heads = await shelf.heads();
+    setState((state) => ({
+      heads,
+      opened: { ...state.opened, ...Object.fromEntries(conversations.map((it) => [it.id, it])) },
+    }));
+  });
 }
 
 export async function allConversations(): Promise<Conversation[]> {
-  await saving.flush();
+  await saveNow();
   const found: Conversation[] = [];
   for await (const conversation of shelf.all()) found.push(conversation);
   return found;
@@ -158,7 +223,7 @@ export async function allConversations(): Promise<Conversation[]> {
 export async function searchConversations(text: string): Promise<Set<string>> {
   const wanted = text.trim().toLocaleLowerCase();
   const found = new Set<string>();
-  await saving.flush();
+  await saveNow();
   for await (const conversation of shelf.all()) {
     const texts = [conversation.title, ...branch(conversation).map((message) => message.content)];
     if (texts.some((it) => it.toLocaleLowerCase().includes(wanted))) found.add(conversation.id);

@@ -1,34 +1,65 @@
-/** Calls `paint` at most once a frame. A hidden page has no frames: it is painted by a timer there. */
+import { flushSync } from "react-dom";
+
+/** What may be drawn in a frame begins within so long, so that layout and the user's input have the rest of it. */
+const BUDGET_MS = 6;
+/** Text that grows is read no better when it is drawn more often. */
+const PAUSE_MS = 30;
+const HIDDEN_MS = 250;
+
+interface Painter {
+  paint: () => void;
+  drawnAt: number;
+}
+
+/** Those that wait to be drawn, the one that has waited longest first. */
+const waiting = new Set<Painter>();
+let frame: number | null = null;
+let timer: ReturnType<typeof setTimeout> | null = null;
+
+/** A hidden page has no frames: it is drawn by a timer there. It may become hidden after the frame was asked for. */
+function schedule(): void {
+  if (frame === null && !document.hidden) frame = requestAnimationFrame(draw);
+  timer ??= setTimeout(draw, HIDDEN_MS);
+}
+
+function unschedule(): void {
+  if (frame !== null) cancelAnimationFrame(frame);
+  if (timer !== null) clearTimeout(timer);
+  frame = null;
+  timer = null;
+}
+
+function draw(): void {
+  unschedule();
+  const began = performance.now();
+  for (const painter of waiting) {
+    if (began - painter.drawnAt < PAUSE_MS) continue;
+    waiting.delete(painter);
+    painter.drawnAt = began;
+    flushSync(painter.paint); // at once, so that its time is known
+    if (performance.now() - began >= BUDGET_MS) break;
+  }
+  if (waiting.size) schedule();
+}
+
+/**
+ * Draws one of several streams when it has something new. Of all streams of the page a frame draws those that fit in it,
+ * the others come in the next one: four answers at once make four short tasks and not one long.
+ */
 export class Frames {
-  #frame: number | null = null;
-  #timer: ReturnType<typeof setTimeout> | null = null;
-  readonly #paint: () => void;
+  readonly #painter: Painter;
 
   constructor(paint: () => void) {
-    this.#paint = paint;
+    this.#painter = { paint, drawnAt: -Infinity };
   }
 
   ask(): void {
-    if (this.#frame !== null || this.#timer !== null) return;
-    if (document.hidden) this.#timer = setTimeout(() => this.flush(), HIDDEN_MS);
-    else {
-      this.#frame = requestAnimationFrame(() => this.flush());
-      // A page may become hidden after the frame was asked for.
-      this.#timer = setTimeout(() => this.flush(), HIDDEN_MS);
-    }
-  }
-
-  flush(): void {
-    this.cancel();
-    this.#paint();
+    waiting.add(this.#painter);
+    schedule();
   }
 
   cancel(): void {
-    if (this.#frame !== null) cancelAnimationFrame(this.#frame);
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#frame = null;
-    this.#timer = null;
+    waiting.delete(this.#painter);
+    if (!waiting.size) unschedule();
   }
 }
-
-const HIDDEN_MS = 250;

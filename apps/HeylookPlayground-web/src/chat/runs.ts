@@ -23,7 +23,7 @@ interface RunsState {
 export const useRuns = create<RunsState>()(() => ({ runs: {} }));
 
 export interface Watcher {
-  /** At most once a second: what there is so far, to be kept. */
+  /** Once a second: what there is so far, to be kept. */
   onProgress?: (snapshot: AnswerSnapshot) => void;
   onEnd: (end: AnswerEnd) => void;
 }
@@ -41,16 +41,14 @@ export async function runAnswer(
   const requestId = `playground-${newId()}`;
   const answer = new Answer(before);
   const sentAt = Date.now();
-  let lastProgress = sentAt;
+  const stop = () => controller.abort();
   let model = "";
   const paint = () => {
-    const snapshot = answer.snapshot();
-    const run: Run = { ...snapshot, requestId, model, sentAt, stop: () => controller.abort() };
+    const run: Run = { ...answer.snapshot(), requestId, model, sentAt, stop };
     useRuns.setState((state) => ({ runs: { ...state.runs, [id]: run } }));
-    if (Date.now() - lastProgress < PROGRESS_MS) return;
-    lastProgress = Date.now();
-    watcher.onProgress?.(snapshot);
   };
+  // Not with a frame: what is kept is written down, and that takes its time.
+  const progress = setInterval(() => watcher.onProgress?.(answer.snapshot()), PROGRESS_MS);
   const frames = new Frames(paint);
   paint();
   let end: AnswerEnd;
@@ -67,6 +65,7 @@ export async function runAnswer(
       isAborted(error) || controller.signal.aborted ? answer.end("stopped") : answer.end("failed", failureOf(error));
   } finally {
     frames.cancel();
+    clearInterval(progress);
   }
   watcher.onEnd(end);
   useRuns.setState(({ runs }) => {

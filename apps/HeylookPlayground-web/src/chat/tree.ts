@@ -8,10 +8,14 @@ export function branch(conversation: Conversation): Message[] {
 
 /** The messages from the root to this one. A broken or circular chain ends where it breaks. */
 export function wayTo(conversation: Conversation, id: string | null): Message[] {
+  return wayIn(conversation.messages, id);
+}
+
+export function wayIn(messages: Record<string, Message>, id: string | null): Message[] {
   const way: Message[] = [];
   const seen = new Set<string>();
   for (let next = id; next !== null && !seen.has(next);) {
-    const message = conversation.messages[next];
+    const message = messages[next];
     if (!message) break;
     seen.add(next);
     way.push(message);

@@ -7,6 +7,7 @@ import type { Picture } from "@/chat/message";
 import { imageFiles } from "@/chat/pictures";
 import { can, type CatalogueModel } from "@/client/models";
 import { IconButton } from "@/components";
+import { prepareMarkdown } from "@/markdown/Markdown";
 
 export interface Draft {
   text: string;
@@ -105,7 +106,10 @@ export function Composer({ model, ready, stop, placeholder, onSend }: ComposerPr
           aria-label="Message"
           placeholder={placeholder ?? (model ? `Ask ${model.id}` : "Choose a model first")}
           value={text}
-          onChange={(event) => setText(event.target.value)}
+          onChange={(event) => {
+            setText(event.target.value);
+            prepareMarkdown();
+          }}
           onKeyDown={onKeyDown}
           onPaste={(event) => {
             const files = imageFiles(event.clipboardData);

@@ -1,7 +1,14 @@
 import { lazy, Suspense } from "react";
 import styles from "./Markdown.module.css";
 
-const Rendered = lazy(() => import("./Rendered"));
+const load = () => import("./Rendered");
+const Rendered = lazy(load);
+
+/** Fetches the renderer before there is something to render, so that it is not evaluated between the first words. */
+export function prepareMarkdown(): void {
+  // Where it cannot be had now, the first answer asks again, and is plain text until then.
+  void load().catch(() => undefined);
+}
 
 /** Markdown; plain text until the renderer is there. */
 export function Markdown({ text, open }: { text: string; open?: boolean }) {

@@ -39,8 +39,10 @@ export function useExchange(): Exchange {
     } catch (reason) {
       if (!isAborted(reason) && !mine.signal.aborted) setError(reason);
     }
-    frames.flush();
-    if (controller.current === mine) setRunning(false);
+    frames.cancel();
+    if (controller.current !== mine) return;
+    setReceived(text);
+    setRunning(false);
   }
 
   return { received, running, error, send: (request) => void send(request), stop: () => controller.current?.abort() };

@@ -1,7 +1,7 @@
-import { headOf, type Head, type Shelf } from "./database";
+import { headOf, type Head, type Kept, type Shelf } from "./database";
 import type { Conversation } from "../conversation";
 
-/** For browsers that give no storage: kept until the page is left. */
+/** For browsers that give no storage: kept until the page is left, and known to this tab alone. */
 export class MemoryShelf implements Shelf {
   readonly #kept = new Map<string, Conversation>();
 
@@ -9,20 +9,27 @@ export class MemoryShelf implements Shelf {
     return [...this.#kept.values()].map(headOf).toSorted((a, b) => b.updatedAt - a.updatedAt);
   }
 
-  async read(id: string): Promise<Conversation | null> {
-    return this.#kept.get(id) ?? null;
+  async head(id: string): Promise<Head | null> {
+    const conversation = this.#kept.get(id);
+    return conversation ? headOf(conversation) : null;
   }
 
-  async write(conversation: Conversation): Promise<void> {
+  async read(id: string): Promise<Kept | null> {
+    const conversation = this.#kept.get(id);
+    return conversation ? { conversation, revision: undefined } : null;
+  }
+
+  async write(conversation: Conversation): Promise<Kept> {
+    return this.replace(conversation);
+  }
+
+  async replace(conversation: Conversation): Promise<Kept> {
     this.#kept.set(conversation.id, conversation);
+    return { conversation, revision: undefined };
   }
 
   async remove(id: string): Promise<void> {
     this.#kept.delete(id);
-  }
-
-  async clear(): Promise<void> {
-    this.#kept.clear();
   }
 
   async *all(): AsyncGenerator<Conversation> {

@@ -1,22 +1,19 @@
-import type { Conversation } from "../conversation";
-import type { Shelf } from "./database";
-
 const DELAY_MS = 50;
 
-/** Writes conversations a moment after they changed, the last state only. */
+/** Writes a moment after something has changed, each once for all changes of that moment. */
 export class Saving {
-  readonly #waiting = new Map<string, Conversation>();
+  readonly #waiting = new Set<string>();
   #timer: ReturnType<typeof setTimeout> | null = null;
-  readonly #shelf: Shelf;
+  readonly #write: (id: string) => Promise<void>;
   readonly #failed: (error: unknown) => void;
 
-  constructor(shelf: Shelf, failed: (error: unknown) => void) {
-    this.#shelf = shelf;
+  constructor(write: (id: string) => Promise<void>, failed: (error: unknown) => void) {
+    this.#write = write;
     this.#failed = failed;
   }
 
-  ask(conversation: Conversation): void {
-    this.#waiting.set(conversation.id, conversation);
+  ask(id: string): void {
+    this.#waiting.add(id);
     this.#timer ??= setTimeout(() => void this.flush(), DELAY_MS);
   }
 
@@ -27,10 +24,10 @@ export class Saving {
   async flush(): Promise<void> {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    const changed = [...this.#waiting.values()];
+    const changed = [...this.#waiting];
     this.#waiting.clear();
     try {
-      await Promise.all(changed.map((conversation) => this.#shelf.write(conversation)));
+      await Promise.all(changed.map((id) => this.#write(id)));
     } catch (error) {
       this.#failed(error);
     }

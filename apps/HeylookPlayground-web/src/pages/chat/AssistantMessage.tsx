@@ -11,8 +11,9 @@ import { AnswerText } from "@/answer/AnswerText";
 import { continueAnswer, editAnswer, regenerate } from "@/chat/actions";
 import type { Conversation } from "@/chat/conversation";
 import type { Message } from "@/chat/message";
-import { useRuns, type Run } from "@/chat/runs";
-import { Badge, Button, CopyButton, ErrorNote, IconButton } from "@/components";
+import { useElsewhere } from "@/chat/elsewhere";
+import { useRuns } from "@/chat/runs";
+import { Badge, Busy, Button, CopyButton, ErrorNote, IconButton } from "@/components";
 import { ServerError, type ErrorKind } from "@/client/errors";
 
 interface AssistantMessageProps {
@@ -23,13 +24,15 @@ interface AssistantMessageProps {
 
 export function AssistantMessage({ conversation, message, isLast }: AssistantMessageProps) {
   const run = useRuns((state) => state.runs[message.id]);
+  const elsewhere = useElsewhere((state) => state.answers.has(message.id)) && !run;
   const [editing, setEditing] = useState(false);
   const shown = run ?? message;
+  const ended = !run && !elsewhere;
   return (
-    <li className={styles.assistant} data-role="assistant" data-state={run ? "streaming" : message.state}>
+    <li className={styles.assistant} data-role="assistant" data-state={ended ? message.state : "streaming"}>
       <p className={styles.author}>
         {message.model}
-        <EndBadge message={message} run={run} />
+        {ended && <EndBadge message={message} />}
       </p>
       {shown.reasoning && <Reasoning text={shown.reasoning} open={run?.phase.kind === "thinking"} />}
       {editing ? (
@@ -45,29 +48,24 @@ export function AssistantMessage({ conversation, message, isLast }: AssistantMes
         />
       ) : (
         <div aria-live={run ? "polite" : undefined} aria-busy={run ? true : undefined}>
-          {shown.content && <AnswerText text={shown.content} open={run !== undefined} />}
+          {shown.content && <AnswerText text={shown.content} open={!ended} />}
         </div>
       )}
       {shown.toolCalls?.map((call) => (
-        <ToolCallView
-          key={call.id}
-          conversation={conversation}
-          caller={message}
-          call={call}
-          running={run !== undefined}
-        />
+        <ToolCallView key={call.id} conversation={conversation} caller={message} call={call} running={!ended} />
       ))}
       {run && <AnswerStatus run={run} />}
-      {!run && message.state === "complete" && isEmpty(message) && (
+      {elsewhere && <Busy>It arrives in another tab</Busy>}
+      {ended && message.state === "complete" && isEmpty(message) && (
         <p className={styles.empty}>The model answered nothing.</p>
       )}
-      {!run && message.failure && (
+      {ended && message.failure && (
         <ErrorNote
           error={new ServerError(message.failure.kind as ErrorKind, message.failure.message)}
           onRetry={() => regenerate(conversation.id, message)}
         />
       )}
-      {!run && !editing && (
+      {ended && !editing && (
         <footer className={styles.footer}>
           <div className={styles.actions}>
             <BranchSwitch conversation={conversation} message={message} />
@@ -102,8 +100,7 @@ function canContinue(message: Message): boolean {
 }
 
 /** Why an answer is shorter than it might be. */
-function EndBadge({ message, run }: { message: Message; run: Run | undefined }) {
-  if (run) return null;
+function EndBadge({ message }: { message: Message }) {
   if (message.state === "stopped") return <Badge tone="warn">stopped</Badge>;
   if (message.finish === "length") return <Badge tone="warn">cut off at the token limit</Badge>;
   return null;

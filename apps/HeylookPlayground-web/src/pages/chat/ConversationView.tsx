@@ -16,6 +16,7 @@ import {
   removeConversation,
   useConversations,
 } from "@/chat/conversations";
+import { stopElsewhere, useElsewhere } from "@/chat/elsewhere";
 import { useRuns } from "@/chat/runs";
 import { branch } from "@/chat/tree";
 import { useModels } from "@/client/models";
@@ -46,7 +47,9 @@ export function ConversationView({ id, ready, toggle }: ConversationViewProps) {
   const model = wanted ?? fallback?.id ?? null;
   const settings = conversation?.settings ?? chosen.settings;
   const leaf = conversation?.leaf ?? null;
-  const running = useRuns((state) => (leaf ? state.runs[leaf] : undefined));
+  const stopHere = useRuns((state) => (leaf ? state.runs[leaf]?.stop : undefined));
+  const elsewhere = useElsewhere((state) => leaf !== null && state.answers.has(leaf));
+  const stop = stopHere ?? (elsewhere && leaf ? () => stopElsewhere(leaf) : undefined);
 
   function send(draft: Draft) {
     if (!model) return;
@@ -108,7 +111,7 @@ export function ConversationView({ id, ready, toggle }: ConversationViewProps) {
             <Composer
               model={models.data?.find((it) => it.id === model)}
               ready={model !== null && (!id || conversation !== null)}
-              stop={running?.stop}
+              stop={stop}
               onSend={send}
             />
           )}

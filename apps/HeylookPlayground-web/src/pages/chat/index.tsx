@@ -6,6 +6,7 @@ import { useShortcuts } from "./shortcuts";
 import { ShortcutsDialog } from "./ShortcutsDialog";
 import styles from "./chat.module.css";
 import { openConversation, openStorageOnce, saveNow, useConversations } from "@/chat/conversations";
+import { followTabs } from "@/chat/elsewhere";
 import { classes, IconButton } from "@/components";
 
 export default function ChatPage() {
@@ -60,6 +61,7 @@ function useStorage(): boolean {
   const opened = useConversations((state) => state.storage.kind !== "opening");
   useEffect(() => {
     void openStorageOnce();
+    followTabs();
     const save = () => void saveNow();
     window.addEventListener("pagehide", save);
     document.addEventListener("visibilitychange", save);

@@ -15,6 +15,7 @@ export default function ModelsPage() {
   const reload = useReload();
   const models = useModels();
   const resident = useResident();
+  const error = models.error ?? resident.error;
   const rows = rowsOf(models.data ?? [], resident.data?.models ?? []);
   return (
     <Page
@@ -29,14 +30,23 @@ export default function ModelsPage() {
       }
     >
       <ReloadOutcome reload={reload} />
-      {resident.error && <ErrorNote error={resident.error} onRetry={() => void resident.refetch()} />}
+      {error && (
+        <ErrorNote
+          error={error}
+          onRetry={() => {
+            void models.refetch();
+            void resident.refetch();
+          }}
+        />
+      )}
       {resident.data && <MemoryPanel {...resident.data} />}
-      <Panel title="Catalogue">
-        {models.error && <ErrorNote error={models.error} onRetry={() => void models.refetch()} />}
-        {models.isPending && <Busy>Asking the server</Busy>}
-        {models.isSuccess && <Catalogue rows={rows} />}
-      </Panel>
-      <EventList />
+      {!models.error && (
+        <Panel title="Catalogue">
+          {models.isPending && <Busy>Asking the server</Busy>}
+          {models.isSuccess && <Catalogue rows={rows} />}
+        </Panel>
+      )}
+      {!error && <EventList />}
       {pulling && <PullDialog onClose={() => setPulling(false)} />}
     </Page>
   );

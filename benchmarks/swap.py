@@ -22,6 +22,7 @@ from benchmarks.tables import ratios, spread, table
 
 HEADER = ["measure", "engine", "server", "library", "ratio", "target"]
 SLOTS = 4
+PAUSE = 2.5
 Kind = tuple[dict[str, Any], tuple[str, ...]]
 Taken = tuple[float, float]
 """Seconds and CPU seconds of a load."""
@@ -63,7 +64,8 @@ def _post(server: Server, action: str) -> float:
 def load(rounds: int) -> str:
     """A model that is loaded again: the library is imported already, the file is in the page cache.
 
-    A worker that is a process starts anew each time, so it is compared with a fresh process of the library.
+    A worker that is a process starts anew each time, so it is compared with a fresh process of the library. The server
+    has its next process wait from a second after a load on; each load here comes later than that.
     """
     return _loads(kinds(), rounds)
 
@@ -92,8 +94,9 @@ def _rounds(entry: dict[str, Any], raw: tuple[str, ...], process: bool, rounds: 
     with heylook([entry]) as server:
         for _ in range(rounds + 1):
             ours.append(_load(server))
-            theirs.append(fresh(*raw) if library is None else _again(library))
             _post(server, "unload")
+            time.sleep(PAUSE)
+            theirs.append(fresh(*raw) if library is None else _again(library))
     if library is not None:
         library.close()
     return ours[1:], theirs[1:]

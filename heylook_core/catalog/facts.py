@@ -79,7 +79,10 @@ def _state(file: Path) -> tuple[str, int, int]:
 
 
 def weight_files(entry: ModelEntry) -> list[Path]:
-    """The file at `model_path` of the entry's config, all parts of a split one, or the safetensors of a folder."""
+    """The file at `model_path` of the entry's config, all parts of a split one, or the weights in a folder.
+
+    Those are its safetensors, else its graphs: ONNX files with their data, CoreML packages with what is in them.
+    """
     named = entry.config.get("model_path")
     if not isinstance(named, str):
         return []
@@ -87,7 +90,12 @@ def weight_files(entry: ModelEntry) -> list[Path]:
     if path.is_file():
         part = PART.fullmatch(path.name)
         return sorted(path.parent.glob(f"{escape(part[1])}-*-of-{part[2]}.gguf")) if part else [path]
-    return sorted(path.glob("*.safetensors")) if path.is_dir() else []
+    return sorted(path.glob("*.safetensors")) or _graphs(path) if path.is_dir() else []
+
+
+def _graphs(folder: Path) -> list[Path]:
+    patterns = ("*.onnx", "*.onnx.data", "*.mlmodelc/**/*", "*.mlpackage/**/*")
+    return sorted(file for pattern in patterns for file in folder.glob(pattern) if file.is_file())
 
 
 def _read(entry: ModelEntry, files: Sequence[Path]) -> ModelFacts:
@@ -100,7 +108,9 @@ def _read(entry: ModelEntry, files: Sequence[Path]) -> ModelFacts:
         digest=digest_of(files),
     )
     try:
-        return _of_gguf(plain, files) if gguf.is_gguf(files[0]) else _of_folder(plain, list(files))
+        if gguf.is_gguf(files[0]):
+            return _of_gguf(plain, files)
+        return _of_folder(plain, list(files)) if files[0].suffix == ".safetensors" else plain
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         log.warning("The files of model %s could not be described: %s", entry.id, error)
         return plain

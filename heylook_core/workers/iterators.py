@@ -6,8 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from functools import partial
 
 import msgspec
 
@@ -18,6 +17,8 @@ from heylook_core.provider import Provider
 from heylook_core.quantiles import Gaps
 from heylook_core.text.stops import StopMatcher
 from heylook_core.workers.protocol import Call, Detokenize, Embed, FromWorker, Operation, Submit, Tokenize, Turn
+from heylook_core.workers.waiting import WaitingLine
+from heylook_core.workers.waiting import cancelled as unbegun
 
 log = logging.getLogger(__name__)
 
@@ -32,22 +33,31 @@ class IteratorLane:
         self._epoch = epoch
         self._send = send
         self._ended = ended
-        self._pool = ThreadPoolExecutor(provider.concurrency, thread_name_prefix=f"heylook-{provider.spec.id}")
+        self._line = WaitingLine(provider.concurrency, f"heylook-{provider.spec.id}")
 
     def submit(self, message: Submit, cancelled: threading.Event, arrived: float) -> None:
-        self._pool.submit(self._about, message, self._run, message, cancelled, arrived)
+        self._put(message, partial(self._run, message, cancelled, arrived), cancelled)
 
     def call(self, message: Call, cancelled: threading.Event) -> None:
         """Something that is not generation: it has its turn on the same threads."""
-        self._pool.submit(self._about, message, self._call, message, cancelled)
+        self._put(message, partial(self._call, message, cancelled), cancelled)
+
+    def cancel(self, rid: int) -> None:
+        """End a request that still waits for a thread; one that runs looks at its flag. Any thread."""
+        self._line.leave(rid)
 
     def close(self) -> None:
         """Wait for running iterators, which have been told to stop; drop those that wait."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._line.close()
 
-    def _about(self, message: Submit | Call, work: Callable[..., None], *arguments: Any) -> None:
-        with about(message.request_id):
-            work(*arguments)
+    def _put(self, message: Submit | Call, work: Callable[[], None], cancelled: threading.Event) -> None:
+        def named() -> None:
+            with about(message.request_id):
+                work()
+
+        self._line.put(message.rid, named, lambda: self._end(message.rid, unbegun(message)))
+        if cancelled.is_set():  # between the look at its flag and now
+            self.cancel(message.rid)
 
     def _run(self, message: Submit, cancelled: threading.Event, arrived: float) -> None:
         answer = IteratorAnswer(message, arrived)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeGuard
 
@@ -17,6 +16,7 @@ from heylook_core.workers.intake import Intake
 from heylook_core.workers.listening import listen, transcribe
 from heylook_core.workers.protocol import Call, Feed, FromWorker, OpenSession, Submit, Transcribe, Turn
 from heylook_core.workers.turns import Turns
+from heylook_core.workers.waiting import WaitingLine, cancelled
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +42,8 @@ class SpeechLane:
         self._turns = Turns(provider.concurrency)
         self._intakes: dict[int, Intake] = {}
         name = f"heylook-{provider.spec.id}"
-        self._files = ThreadPoolExecutor(FILES, thread_name_prefix=f"{name}-speech")
-        self._sessions = ThreadPoolExecutor(SESSIONS, thread_name_prefix=f"{name}-live")
+        self._files = WaitingLine(FILES, f"{name}-speech")
+        self._sessions = WaitingLine(SESSIONS, f"{name}-live")
 
     @staticmethod
     def takes(message: Submit | Call) -> TypeGuard[Call]:
@@ -66,6 +66,8 @@ class SpeechLane:
         intake = self._intakes.get(rid)
         if intake is not None:
             intake.cancel()
+        for line in (self._files, self._sessions):
+            line.leave(rid)
 
     def begin(self, call: Call, arrived: float) -> None:
         intake = self._intakes.get(call.rid)
@@ -73,17 +75,20 @@ class SpeechLane:
             return
         if isinstance(call.operation, Transcribe):
             work = partial(transcribe, self._provider, call.operation.options, intake, self._turns)
-            self._files.submit(self._run, call, work, arrived)
+            self._put(self._files, call, work, arrived)
         elif isinstance(call.operation, OpenSession):
             work = partial(listen, self._provider, call.operation.options, intake, self._turns)
-            self._sessions.submit(self._run, call, work, arrived)
+            self._put(self._sessions, call, work, arrived)
 
     def close(self) -> None:
         """End all of it; the provider is given the time for the step that it is in."""
         for intake in list(self._intakes.values()):
             intake.cancel()
-        for pool in (self._files, self._sessions):
-            pool.shutdown(wait=True, cancel_futures=True)
+        for line in (self._files, self._sessions):
+            line.close()
+
+    def _put(self, line: WaitingLine, call: Call, work: Work, arrived: float) -> None:
+        line.put(call.rid, partial(self._run, call, work, arrived), partial(self._end, call.rid, cancelled(call)))
 
     def _run(self, call: Call, work: Work, arrived: float) -> None:
         with about(call.request_id):
@@ -107,8 +112,11 @@ class SpeechLane:
         except Exception as error:
             log.exception("the provider of %s failed", self._provider.spec.id)
             last = Failed("engine", f"The provider failed while it listened ({type(error).__name__}: {error}).")
+        self._end(rid, [last])
+
+    def _end(self, rid: int, last: list[Event]) -> None:
         self._ended(rid)
-        self._send(Turn(self._epoch, [(rid, [last])]))
+        self._send(Turn(self._epoch, [(rid, last)]))
 
 
 class Account:

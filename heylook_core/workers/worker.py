@@ -44,6 +44,7 @@ from heylook_core.workers.protocol import (
 )
 from heylook_core.workers.speech import SpeechLane
 from heylook_core.workers.tokens import inputs_of, translated
+from heylook_core.workers.waiting import cancelled
 
 if TYPE_CHECKING:
     from heylook_core.batching.loop import TurnLoop
@@ -127,6 +128,8 @@ class Worker:
         flag.set()
         if self._speech is not None:
             self._speech.cancel(rid)
+        if self._iterators is not None:
+            self._iterators.cancel(rid)
         loop = self._loop
         if loop is not None:
             self._post(lambda: self._cancel_live(loop, rid))
@@ -298,7 +301,7 @@ class Worker:
             if flag is None:
                 continue
             if flag.is_set():
-                self._answer(message.rid, _cancelled(message), last=True)
+                self._answer(message.rid, cancelled(message), last=True)
                 continue
             with about(message.request_id):
                 self._prepare_or_fail(preparation, message, flag, arrived)
@@ -414,8 +417,3 @@ def _accepted(prepared: Prepared) -> Accepted:
 
 def _done() -> Finished:
     return Finished(0, "stop", Usage(), Timings())
-
-
-def _cancelled(message: Submit | Call) -> list[Event]:
-    choices = message.request.n if isinstance(message, Submit) else 1
-    return [Finished(index, "cancelled", Usage(), Timings()) for index in range(choices)]

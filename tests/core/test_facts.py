@@ -139,3 +139,21 @@ def test_model_without_files_has_the_digest_of_its_entry(tmp_path: Path):
     assert (one.bytes, one.format, len(one.digest)) == (0, "", 64)
     assert reader.facts(ModelEntry(id="n", provider="toy")).digest != one.digest
     assert reader.facts(entry(tmp_path / "gone.gguf")).bytes == 0
+
+
+def test_folders_of_graphs_have_the_size_of_what_is_in_them(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    (tmp_path / "onnx").mkdir()
+    for name, size in (("encoder.onnx", 100), ("encoder.onnx.data", 1000), ("vocab.txt", 7)):
+        (tmp_path / "onnx" / name).write_bytes(bytes(size))
+    weights = tmp_path / "coreml" / "Encoder.mlpackage" / "Data" / "weights"
+    weights.mkdir(parents=True)
+    (weights / "weight.bin").write_bytes(bytes(500))
+    (tmp_path / "coreml" / "Encoder.mlpackage" / "Manifest.json").write_bytes(bytes(50))
+    compiled = tmp_path / "coreml" / "Decoder.mlmodelc"
+    compiled.mkdir()
+    (compiled / "coremldata.bin").write_bytes(bytes(5))
+    reader = FactReader()
+    found = [reader.facts(entry(tmp_path / name)) for name in ("onnx", "coreml")]
+    assert [facts.bytes for facts in found] == [1100, 555]
+    assert all(facts.modified > 0 and facts.format == "" for facts in found)
+    assert not caplog.records

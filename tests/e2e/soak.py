@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from conversations import KINDS, Script, serving
-from swapping import children, installed, swapping
+from swapping import Swaps, children, installed, swapping
 from swapping import settings as swap_settings
 from test_prefix_scripts import STEPS, entry
 from traffic import Tally, Traffic, settings
@@ -67,18 +67,25 @@ def _told(total: Counter[str]) -> str:
 
 
 def swap(arguments: argparse.Namespace) -> bool:
-    """Each engine against itself and both against each other, where they are installed."""
+    """Both engines against each other and each against itself, where they are installed; or the pair that is named."""
     names = installed()
-    pairs = [(name, name) for name in names] + ([tuple(names)] if len(names) > 1 else [])
+    pairs = ([tuple(names)] if len(names) > 1 else []) + [(name, name) for name in names]
+    if arguments.pair:
+        pairs = [tuple(arguments.pair)]
     flat = [_swaps(pair, arguments) for pair in pairs]
     return all(flat)
 
 
 def _swaps(pair: tuple[str, ...], arguments: argparse.Namespace) -> bool:
     models = swap_settings(*pair)
+    deadline = time.monotonic() + arguments.minutes * 60
+
+    def more(swaps: Swaps) -> bool:
+        return swaps.loads < arguments.swaps and time.monotonic() < deadline
+
     with server_process(models) as server:
         names = [entry.id for entry in models.models]
-        swaps = asyncio.run(swapping(server, names, lambda swaps: swaps.loads < arguments.swaps, arguments.seed))
+        swaps = asyncio.run(swapping(server, names, more, arguments.seed))
         left = children(server.process.pid)
     say(f"{' and '.join(names)}: {swaps.loads} loads, {swaps.answers} answers, none wrong")
     for model, samples in swaps.memory.items():
@@ -122,6 +129,9 @@ def main() -> int:
         command = commands.add_parser(function.__name__)
         command.add_argument(option, type=kind, default=default)
         command.set_defaults(run=function)
+        if function is swap:
+            command.add_argument("--minutes", type=float, default=float("inf"), help="end after these, swaps or not")
+            command.add_argument("--pair", nargs=2, choices=installed(), help="only these two, such as: mlx gguf")
     arguments = parser.parse_args()
     return 0 if arguments.run(arguments) else 1
 

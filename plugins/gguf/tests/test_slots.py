@@ -77,6 +77,20 @@ def test_state_stays_in_its_slot_and_is_continued_there(engine: GgufEngine) -> N
     assert again == answer(engine, longer)[0]
 
 
+def test_a_snapshot_is_named_by_every_token_that_it_holds_and_no_other(engine: GgufEngine) -> None:
+    first, kept, _ = answer(engine, prompt(1, 40))
+    held = [*prompt(1, 40), *first[:-1]]
+    assert kept.tokens.tolist() == held
+    longer = [*held, first[-1], *prompt(2, 9)]
+    second, after, _ = answer(engine, longer, prefix=kept.cut(len(held)), cut=len(held))
+    assert after.tokens.tolist() == [*longer, *second[:-1]]
+    for number in (3, 4, 5):  # both slots are needed: the state goes to the host
+        answer(engine, prompt(number, 30))
+    third, again, _ = answer(engine, longer, prefix=kept.cut(len(held)), cut=len(held))
+    assert (kept.tokens.tolist(), again.tokens.tolist()) == (held, [*longer, *third[:-1]])
+    assert third == second
+
+
 def test_state_leaves_for_the_host_when_its_slot_is_needed_and_comes_back(engine: GgufEngine) -> None:
     ids, kept, _ = answer(engine, prompt(3, 40))
     others = [answer(engine, prompt(start, 30))[1] for start in (4, 5)]

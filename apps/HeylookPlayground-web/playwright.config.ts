@@ -15,13 +15,13 @@ export default defineConfig({
   globalSetup: "./e2e/harness/prepared.ts",
   outputDir: "test-results",
   workers: 2,
-  timeout: 90_000,
+  timeout: 120_000,
   forbidOnly: Boolean(process.env["CI"]),
   updateSnapshots: "none",
   snapshotPathTemplate: "visual/__screenshots__/{arg}{ext}",
   reporter: [["list"]],
   expect: {
-    timeout: 20_000,
+    timeout: 30_000,
     toHaveScreenshot: { maxDiffPixelRatio: 0.01, animations: "disabled", caret: "hide" },
   },
   use: {

@@ -111,6 +111,8 @@ test("an attached image is seen by a model that sees", async ({ page, open }) =>
   await open("chat");
   const chat = new Chatting(page);
   await chat.choose("squares");
+  await chat.openSettings();
+  await chat.settings.getByLabel("Temperature").fill("0"); // what is drawn by chance need not be what is seen
   await page
     .getByLabel("Images", { exact: true })
     .setInputFiles({ name: RED, mimeType: "image/png", buffer: await square(page) });

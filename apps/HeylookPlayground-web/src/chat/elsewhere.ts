@@ -41,7 +41,8 @@ function hear(notice: Notice): void {
   if (notice.kind === "hello") announce();
   else if (notice.kind === "stop") stopRun(notice.answer);
   else if (notice.kind === "running") {
-    others.set(notice.tab, notice.answers);
+    if (notice.answers.length) others.set(notice.tab, notice.answers);
+    else others.delete(notice.tab);
     // What was written of an answer that has ended is read first.
     void inTurn(async () => show());
   }

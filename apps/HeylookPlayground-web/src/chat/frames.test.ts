@@ -2,13 +2,13 @@ import { beforeEach, expect, test, vi } from "vitest";
 import { Frames } from "./frames";
 
 const FRAME_MS = 16;
-let now: number;
+let now = 0;
 let callbacks: Map<number, FrameRequestCallback>;
 let hidden: boolean;
 const made: Frames[] = [];
 
 beforeEach(() => {
-  now = 1000;
+  now += 10_000;
   callbacks = new Map();
   hidden = false;
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
@@ -87,6 +87,18 @@ test("a stream that never pauses is drawn in every other frame", () => {
     frames();
   }
   expect(drawn).toHaveLength(10);
+});
+
+test("after a frame that took long the page has rest for twice as long", () => {
+  const { drawn, all } = streams(2, 40);
+  for (const stream of all) stream.ask();
+  frames();
+  vi.advanceTimersByTime(0); // the frame is over
+  expect(drawn).toEqual([0]);
+  frames(4);
+  expect(drawn).toEqual([0]);
+  frames(2);
+  expect(drawn).toEqual([0, 1]);
 });
 
 test("what was cancelled is not drawn", () => {

@@ -4,6 +4,8 @@ import { flushSync } from "react-dom";
 const BUDGET_MS = 6;
 /** Text that grows is read no better when it is drawn more often. */
 const PAUSE_MS = 30;
+/** After a frame the page has rest for so many times as long, so that drawing takes a third of a slow machine at most. */
+const REST = 2;
 const HIDDEN_MS = 250;
 
 interface Painter {
@@ -15,6 +17,8 @@ interface Painter {
 const waiting = new Set<Painter>();
 let frame: number | null = null;
 let timer: ReturnType<typeof setTimeout> | null = null;
+/** No frame draws before. */
+let restUntil = -Infinity;
 
 /** A hidden page has no frames: it is drawn by a timer there. It may become hidden after the frame was asked for. */
 function schedule(): void {
@@ -32,6 +36,15 @@ function unschedule(): void {
 function draw(): void {
   unschedule();
   const began = performance.now();
+  if (began < restUntil) {
+    schedule();
+    return;
+  }
+  // The first task after the frame: layout and paint are over.
+  setTimeout(() => {
+    const end = performance.now();
+    restUntil = end + REST * (end - began);
+  });
   for (const painter of waiting) {
     if (began - painter.drawnAt < PAUSE_MS) continue;
     waiting.delete(painter);

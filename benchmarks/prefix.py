@@ -1,6 +1,6 @@
 """What prefix reuse gives, and what it costs when there is nothing to reuse.
 
-python -m benchmarks.prefix [--rounds N] [shared | restart | mix | unique | quantised]…
+python -m benchmarks.prefix [--rounds N] [--engine mlx | gguf] [shared | restart | mix | unique | quantised]…
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from benchmarks.gguf import config as gguf_config
 from benchmarks.gguf_peers import llama_server
 from benchmarks.http import LONG_TEXT, MODELS
 from benchmarks.random_gguf import make_gguf
-from benchmarks.random_models import make_mlx, make_small_mlx
+from benchmarks.random_models import make_small_mlx
 from benchmarks.raw import first_token, load
 from benchmarks.servers import Server, heylook
 from benchmarks.tables import ratios, spread, table
@@ -30,16 +30,17 @@ FIRST_HEADER = ["first token s", "engine", "shared", "new", "ratio", "of CPU s",
 SYSTEM = LONG_TEXT * 6
 OTHER_TEXT = "the lazy dog jumps over the quick brown fox. "
 # Letters of a prompt of about 2,000 tokens: a byte is a token of the random GGUF, MLX's vocabulary has words.
-LETTERS = {"MLX 10M": 5600, "GGUF 88M": 1980}
+LETTERS = {"MLX 10M": 3400, "GGUF 88M": 1980}
 
 
-def engines() -> dict[str, dict[str, Any]]:
+def engines(only: str | None) -> dict[str, dict[str, Any]]:
     """Label to models.yaml entry, for contexts of a little over 2,000 tokens."""
     path = make_gguf(MODELS, "f16")
-    return {
+    found = {
         "MLX 10M": {"id": "m", "provider": "mlx", "config": {"model_path": str(make_small_mlx(MODELS / "mlx-10m"))}},
         "GGUF 88M": {"id": "m", "provider": "gguf", "config": {**gguf_config(path, 1), "n_ctx": 4096, "slots": 2}},
     }
+    return {label: entry for label, entry in found.items() if only in (None, entry["provider"])}
 
 
 def prompt(start: str, letters: int, other: int = 0) -> list[dict[str, str]]:
@@ -96,10 +97,10 @@ class FirstTokens:
         return [f"{last.cached} of {last.prompt} tokens {measure}", engine, *cells, alone, target]
 
 
-def shared(rounds: int) -> str:
+def shared(rounds: int, only: str | None) -> str:
     """A prompt of which 90 % of the tokens were read before, and one of which all but some 30 were."""
     rows = []
-    for label, entry in engines().items():
+    for label, entry in engines(only).items():
         letters = LETTERS[label]
         most, nearly = FirstTokens(), FirstTokens()
         model = load(entry["provider"], entry["config"])
@@ -127,10 +128,10 @@ def _rest(model: Model, ids: list[int], kept: Snapshot, n: int) -> float:
     return seconds
 
 
-def restart(rounds: int) -> str:
+def restart(rounds: int, only: str | None) -> str:
     """The same after the server was stopped and started again, with the disk tier."""
     rows = []
-    for label, entry in engines().items():
+    for label, entry in engines(only).items():
         letters = LETTERS[label]
         found = FirstTokens()
         for _ in range(rounds):
@@ -147,7 +148,7 @@ def restart(rounds: int) -> str:
     return table(FIRST_HEADER, rows)
 
 
-def mix(rounds: int) -> str:
+def mix(rounds: int, only: str | None) -> str:
     """24 conversations of 4 turns over 8 slots, one system prompt for all, against llama-server."""
     if not shutil.which("llama-server"):
         return "llama-server is not on the PATH."
@@ -192,10 +193,10 @@ async def _conversations(server: Server, turn: int) -> tuple[float, list[str]]:
     return time.perf_counter() - began, [text for one in texts for text in one]
 
 
-def unique(rounds: int) -> str:
+def unique(rounds: int, only: str | None) -> str:
     """Requests of which none shares anything, with the cache on and off."""
     rows = []
-    for label, entry in engines().items():
+    for label, entry in engines(only).items():
         rates: dict[str, list[float]] = {"on": [], "off": []}
         with ExitStack() as stack:
             servers = {
@@ -220,14 +221,14 @@ async def _unique(server: Server) -> float:
     return 6 / (time.perf_counter() - began)
 
 
-def quantised(rounds: int) -> str:
+def quantised(rounds: int, only: str | None) -> str:
     """Bytes of KV that a model holds for the same tokens, in 8 and in 16 bits; MLX computes in float16 for it."""
     path = make_gguf(MODELS, "f16")
     plain = {**gguf_config(path), "n_ctx": 1024, "slots": 1}
-    mlx = {"model_path": str(make_mlx(MODELS / "mlx-76m"))}
+    mlx = {"model_path": str(make_small_mlx(MODELS / "mlx-10m"))}
     kinds = {
         "GGUF 88M": ("gguf", {**plain, "type_k": "q8_0", "type_v": "q8_0"}, plain),
-        "MLX 76M float16": (
+        "MLX 10M float16": (
             "mlx",
             {**mlx, "dtype": "float16", "kv_bits": 8, "quantized_kv_start": 0},
             {**mlx, "dtype": "float16"},
@@ -235,6 +236,8 @@ def quantised(rounds: int) -> str:
     }
     rows = []
     for label, (provider, small, large) in kinds.items():
+        if only not in (None, provider):
+            continue
         sizes = []
         for settings in (small, large):
             model = load(provider, settings)
@@ -259,9 +262,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=[])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--engine", choices=["mlx", "gguf"], help="the other one is left out; `mix` is GGUF alone")
     arguments = parser.parse_args()
     for name in arguments.parts or PARTS:
-        print(f"\n### {name}: {PARTS[name].__doc__}\n\n{PARTS[name](arguments.rounds)}", flush=True)
+        print(f"\n### {name}: {PARTS[name].__doc__}\n\n{PARTS[name](arguments.rounds, arguments.engine)}", flush=True)
 
 
 if __name__ == "__main__":

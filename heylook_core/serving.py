@@ -109,10 +109,11 @@ class Serving:
         self._draining = True
         self.stopping.set()
         self._starts.close()
-        ended = await self.residency.close(grace)
-        self._threads.close()
-        self._children.close()
-        return ended
+        try:
+            return await self.residency.close(grace)
+        finally:
+            self._threads.close()
+            self._children.close()
 
     # ------------------------------------------------------------------ what dialects ask
 

@@ -25,6 +25,7 @@ from heylook_core.workers import wire
 from heylook_core.workers.frames import FRAME_SECONDS, merge_turns
 from heylook_core.workers.lines import log_to_server
 from heylook_core.workers.protocol import FromWorker, Load, Turn
+from heylook_core.workers.threads import leave
 from heylook_core.workers.worker import SWITCH_SECONDS, Worker
 
 NEEDED = ("heylook_core.batching.loop", "heylook_core.text.prompt")
@@ -100,6 +101,13 @@ def first_message(sock: socket.socket, buffer: wire.FrameBuffer) -> tuple[Load, 
     raise SystemExit(0)  # the server has ended, or needs no child any more
 
 
+def arrived(sock: socket.socket) -> bool:
+    """Whether there is something to read. `select` would refuse the high descriptors of a server with many clients."""
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))
+
+
 def main(arguments: list[str]) -> None:
     descriptor, level, *disabled = arguments
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -107,7 +115,7 @@ def main(arguments: list[str]) -> None:
     faulthandler.enable()
     sys.setswitchinterval(SWITCH_SECONDS)
     sock = socket.socket(fileno=int(descriptor))
-    if not select.select([sock], [], [], 0)[0]:
+    if not arrived(sock):
         for name in NEEDED:
             importlib.import_module(name)
     buffer = wire.FrameBuffer()
@@ -122,11 +130,10 @@ def main(arguments: list[str]) -> None:
     try:
         worker.run()
     finally:
-        if worker.backend is not None:
-            worker.backend.leave_thread()
-    outbox.close()
-    sys.stdout.flush()
-    sys.stderr.flush()
+        leave(worker.backend)
+        outbox.close()
+        sys.stdout.flush()
+        sys.stderr.flush()
 
 
 if __name__ == "__main__":

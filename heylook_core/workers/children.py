@@ -82,5 +82,6 @@ class Children:
         level = logging.getLevelName(logging.getLogger().getEffectiveLevel())
         with theirs:
             command = [sys.executable, "-m", "heylook_core.workers.child", str(theirs.fileno()), level, *self._disabled]
-            process = subprocess.Popen(command, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL)
+            # In a group of its own: Ctrl-C in a terminal is for the server, and would catch a child at its imports.
+            process = subprocess.Popen(command, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL, process_group=0)
         return Child(process, ours)

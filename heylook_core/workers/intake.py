@@ -17,6 +17,10 @@ class Intake:
         self._news = threading.Condition()
         self._cancelled = False
 
+    @property
+    def cancelled(self) -> bool:
+        return self._cancelled
+
     def put(self, feed: Feed) -> None:
         with self._news:
             self._feeds.append(feed)

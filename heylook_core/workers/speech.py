@@ -75,10 +75,10 @@ class SpeechLane:
             return
         if isinstance(call.operation, Transcribe):
             work = partial(transcribe, self._provider, call.operation.options, intake, self._turns)
-            self._put(self._files, call, work, arrived)
+            self._put(self._files, call, work, arrived, intake)
         elif isinstance(call.operation, OpenSession):
             work = partial(listen, self._provider, call.operation.options, intake, self._turns)
-            self._put(self._sessions, call, work, arrived)
+            self._put(self._sessions, call, work, arrived, intake)
 
     def close(self) -> None:
         """End all of it; the provider is given the time for the step that it is in."""
@@ -87,8 +87,10 @@ class SpeechLane:
         for line in (self._files, self._sessions):
             line.close()
 
-    def _put(self, line: WaitingLine, call: Call, work: Work, arrived: float) -> None:
+    def _put(self, line: WaitingLine, call: Call, work: Work, arrived: float, intake: Intake) -> None:
         line.put(call.rid, partial(self._run, call, work, arrived), partial(self._end, call.rid, cancelled(call)))
+        if intake.cancelled:  # between the last look at it and now
+            line.leave(call.rid)
 
     def _run(self, call: Call, work: Work, arrived: float) -> None:
         with about(call.request_id):

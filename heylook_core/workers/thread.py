@@ -6,6 +6,7 @@ import asyncio
 import ctypes
 import logging
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable
 
@@ -15,7 +16,7 @@ from heylook_core.settings import TierSettings
 from heylook_core.workers.channel import SPILL_SHARE, Channel, looked_at, refusal
 from heylook_core.workers.frames import FRAME_SECONDS
 from heylook_core.workers.protocol import Closed, FromWorker, Lease, Load, LoadRefused, Ready, ToWorker, Turn, Unload
-from heylook_core.workers.threads import EngineThread, EngineThreads
+from heylook_core.workers.threads import EngineThreads
 from heylook_core.workers.worker import SWITCH_SECONDS, LoadPlugin, Worker
 
 log = logging.getLogger(__name__)
@@ -62,13 +63,13 @@ class ThreadChannel(Channel):
         self._ended = asyncio.Event()
         self._stopping = False
         self._worker: Worker | None = None
-        self._thread: EngineThread | None = None
+        self._left: threading.Event | None = None
 
     async def start(self, spec: ModelSpec, lease: Lease, tier: TierSettings | None = None) -> Ready:
         sys.setswitchinterval(SWITCH_SECONDS)
         bound_arenas()
         self._worker = Worker(Load(self.epoch, spec, lease, tier), self._load_plugin, self._from_worker)
-        self._thread = self._threads.run(self._worker, spec.provider, f"heylook-{spec.id}")
+        self._left = self._threads.run(self._worker, spec.provider, f"heylook-{spec.id}")
         return await asyncio.shield(self._ready)
 
     def send(self, message: ToWorker) -> None:
@@ -82,9 +83,9 @@ class ThreadChannel(Channel):
             await asyncio.wait_for(self._ended.wait(), grace)
         except TimeoutError:
             return False
-        if self._thread is not None:
-            self._thread.wait(1.0)  # it has sent its last message: what is left takes microseconds
-            self._worker = self._thread = None
+        if self._left is not None:
+            self._left.wait(1.0)  # it has sent its last message: what is left takes microseconds
+            self._worker = self._left = None
             await asyncio.to_thread(trim_heaps)
         return True
 

@@ -31,13 +31,15 @@ class EngineThreads:
         self._free: defaultdict[str, list[EngineThread]] = defaultdict(list)
         self._guard = threading.Lock()
 
-    def run(self, worker: Worker, provider: str, name: str) -> EngineThread:
-        """Run a worker of this provider on a thread that has this name meanwhile."""
+    def run(self, worker: Worker, provider: str, name: str) -> threading.Event:
+        """Run a worker of this provider on a thread that has this name meanwhile.
+
+        The event is set once the worker has ended and its thread is free for another one, or gone.
+        """
         with self._guard:
             free = self._free[provider]
             thread = free.pop() if free else EngineThread(self, provider)
-        thread.begin(worker, name)
-        return thread
+        return thread.begin(worker, name)
 
     def close(self) -> None:
         """Have the free threads end, and those at work once they are done."""
@@ -47,6 +49,8 @@ class EngineThreads:
             self._free.clear()
         for thread in threads:
             thread.end()
+        for thread in threads:
+            thread.join(1.0)
 
     def take_back(self, thread: EngineThread) -> bool:
         """A thread has nothing to do; False where it is to end. Called on that thread."""
@@ -63,22 +67,21 @@ class EngineThread:
         self.provider = provider
         self._owner = owner
         self._work: SimpleQueue[tuple[Worker, str, threading.Event] | None] = SimpleQueue()
-        self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"heylook-{provider}", daemon=True)
         self._thread.start()
 
-    def begin(self, worker: Worker, name: str) -> None:
-        self._done = threading.Event()
-        self._work.put((worker, name, self._done))
-
-    def wait(self, seconds: float) -> None:
-        """Until the worker that was begun last has ended and the thread is free or gone."""
-        self._done.wait(seconds)
+    def begin(self, worker: Worker, name: str) -> threading.Event:
+        """The event is of this worker alone: the thread may run another one before somebody looks at it."""
+        done = threading.Event()
+        self._work.put((worker, name, done))
+        return done
 
     def end(self) -> None:
         """A thread that is free ends; its last act takes microseconds, of which MLX needs most."""
         self._work.put(None)
-        self._thread.join(1.0)
+
+    def join(self, seconds: float) -> None:
+        self._thread.join(seconds)
 
     def _run(self) -> None:
         backend: type[Provider] | None = None
@@ -89,11 +92,11 @@ class EngineThread:
             del work, worker  # a thread that waits keeps nothing of a model
             threading.current_thread().name = f"heylook-{self.provider}"
             if not sound or not self._owner.take_back(self):
-                _leave(backend)
+                leave(backend)
                 done.set()
                 return
             done.set()
-        _leave(backend)
+        leave(backend)
 
 
 def _sound(worker: Worker) -> bool:
@@ -103,10 +106,11 @@ def _sound(worker: Worker) -> bool:
     except BaseException:  # a provider may call sys.exit()
         log.exception("worker thread %s ended with an error", threading.current_thread().name)
         return False
-    return not worker.refused
+    return not worker.refused and not worker.unclean
 
 
-def _leave(backend: type[Provider] | None) -> None:
+def leave(backend: type[Provider] | None) -> None:
+    """The calling engine thread ends. Errors are logged."""
     try:
         if backend is not None:
             backend.leave_thread()

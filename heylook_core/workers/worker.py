@@ -67,7 +67,8 @@ LoadPlugin = Callable[[str, str], type[Any]]
 class Worker:
     """One incarnation of one model: loads, serves until Unload, gives everything back, ends.
 
-    After `run`, `backend` is the provider's class, if there is one, and `refused` says that the load has failed.
+    After `run`, `backend` is the provider's class, if there is one; `refused` says that the load has failed, `unclean` that
+    something could not be closed.
     """
 
     def __init__(self, load: Load, load_plugin: LoadPlugin, send: Callable[[FromWorker], None]) -> None:
@@ -87,6 +88,7 @@ class Worker:
         self._speech: SpeechLane | None = None
         self.backend: type[Provider] | None = None
         self.refused = False
+        self.unclean = False
         self._provider: Provider | None = None
         self._model: Model | None = None
         self._preparation: Preparation | None = None
@@ -289,6 +291,7 @@ class Worker:
                 if owner is not None:
                     owner.close()
             except Exception:
+                self.unclean = True
                 log.exception("closing %s failed", self._load.spec.id)
 
     # ------------------------------------------------------------------ prepare thread

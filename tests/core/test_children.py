@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import logging
 import os
+import socket
 from collections.abc import Awaitable, Callable
 
 import pytest
 
 from heylook_core.provider import ModelSpec
 from heylook_core.workers import children as module
+from heylook_core.workers.child import arrived
 from heylook_core.workers.children import Children
 from heylook_core.workers.process import ProcessChannel
 from heylook_core.workers.protocol import Lease
@@ -35,6 +38,23 @@ def run(scenario: Scenario, ahead: bool = True) -> None:
             children.close()
 
     asyncio.run(whole())
+
+
+def test_a_child_sees_a_message_on_a_descriptor_above_those_of_select() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, socket.socket(fileno=fcntl.fcntl(theirs.fileno(), fcntl.F_DUPFD, 1100)) as high:
+        assert not arrived(high)
+        ours.send(b"x")
+        assert arrived(high)
+
+
+def test_a_child_is_out_of_reach_of_keys_pressed_in_the_terminal_of_the_server() -> None:
+    async def scenario(children: Children) -> None:
+        child = children.take()
+        assert os.getpgid(child.process.pid) == child.process.pid != os.getpgid(0)
+        child.end()
+
+    run(scenario)
 
 
 async def load(children: Children) -> int:

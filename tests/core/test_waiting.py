@@ -23,6 +23,7 @@ from heylook_core.provider import ModelInfo, ModelSpec, Provider
 from heylook_core.spoken import TranscribeOptions
 from heylook_core.workers.protocol import Call, Cancel, FromWorker, Lease, Load, Ready, Submit, Transcribe, Turn, Unload
 from heylook_core.workers.speech import FILES
+from heylook_core.workers.waiting import WaitingLine
 from heylook_core.workers.worker import Worker
 
 pytestmark = pytest.mark.integration
@@ -89,6 +90,30 @@ def chat(rid: int) -> Submit:
 
 def file(rid: int) -> Call:
     return Call(rid, Transcribe(TranscribeOptions()))
+
+
+def test_a_file_that_is_cancelled_just_before_it_waits_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    put = WaitingLine.put
+
+    def cancelled_meanwhile(line: WaitingLine, rid: int, *work: Any) -> None:
+        if rid == 99:
+            served.worker.receive(Cancel(99))
+            served.until(lambda: served.worker._speech._intakes[99].cancelled)  # type: ignore[union-attr]
+        put(line, rid, *work)
+
+    served = Served()
+    monkeypatch.setattr(WaitingLine, "put", cancelled_meanwhile)
+    try:
+        for rid in range(FILES):
+            served.worker.receive(file(rid))
+        served.until(lambda: len(served.provider.running) == FILES)
+        served.worker.receive(file(99))
+        served.until(lambda: 99 in served.ends())
+        assert served.ends() == {99: "cancelled"}
+    finally:
+        served.provider.gate.set()
+        served.worker.receive(Unload())
+        served.thread.join(SECONDS)
 
 
 @pytest.mark.parametrize("request_of", [chat, file])

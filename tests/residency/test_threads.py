@@ -18,6 +18,7 @@ from heylook_core.provider import FLOOR_TOKENS
 from heylook_core.serving import Serving
 from heylook_core.settings import ModelEntry, ServerSettings, Settings
 from heylook_core.testkit.toy import BYTES_PER_TOKEN, ToyProvider
+from heylook_core.workers.threads import EngineThreads
 
 BOTH = pytest.mark.parametrize("placement", ["thread", "process"])
 SECONDS = 90.0
@@ -227,6 +228,57 @@ def test_models_of_a_provider_follow_each_other_on_one_thread_which_ends_with_th
 
     serve(scenario, toy("one", 1), toy("two", 1), budget=10**9)
     assert not used[0].is_alive()
+
+
+def test_whoever_waits_for_a_model_to_leave_does_not_wait_for_the_next_one_on_its_thread() -> None:
+    class Work:
+        backend, refused, unclean = None, False, False
+
+        def __init__(self) -> None:
+            self.gate = threading.Event()
+
+        def run(self) -> None:
+            self.gate.wait(SECONDS)
+
+    first, second = Work(), Work()
+    threads = EngineThreads()
+    first.gate.set()
+    left = threads.run(first, "toy", "first")  # type: ignore[arg-type]
+    assert left.wait(SECONDS)
+    other = threads.run(second, "toy", "second")  # type: ignore[arg-type]
+    assert len([thread for thread in threading.enumerate() if thread.name in ("heylook-toy", "second")]) == 1
+    assert left.is_set()
+    assert not other.is_set()
+    second.gate.set()
+    assert other.wait(SECONDS)
+    threads.close()
+
+
+@pytest.mark.parametrize("what", ["close", "residency"])
+def test_engine_threads_end_where_closing_fails(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    """A thread on which a model could not be closed is not used again; a server that cannot unload ends its threads."""
+    used: list[threading.Thread] = []
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("as the test wants it")
+
+    async def scenario(serving: Serving) -> None:
+        await ask(serving, "toy", "[toy:say=here]")
+        used.extend(engine_threads("toy"))
+        if what == "close":
+            monkeypatch.setattr(ToyProvider, "close", fail)
+        await serving.unload("toy")
+        if what == "close":
+            used[0].join(SECONDS)
+        else:
+            whole = serving.residency.close
+            monkeypatch.setattr(serving.residency, "close", fail)
+            with pytest.raises(RuntimeError):
+                await serving.close(1.0)
+            monkeypatch.setattr(serving.residency, "close", whole)
+        assert not used[0].is_alive()
+
+    serve(scenario, toy("toy", 1), budget=10**9)
 
 
 def test_models_that_are_loaded_together_have_a_thread_each() -> None:

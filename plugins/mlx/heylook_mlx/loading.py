@@ -12,7 +12,7 @@ from mlx_lm import utils as mlx_lm_utils
 
 from heylook_core.errors import LoadFailed
 from heylook_mlx.config import MlxConfig
-from heylook_mlx.weights import check_weights, model_folder
+from heylook_mlx.weights import BRINGS_CODE, check_weights, model_folder
 
 log = logging.getLogger(__name__)
 
@@ -95,9 +95,7 @@ def failure(folder: Path, error: Exception, library: str = "mlx-lm") -> Exceptio
     if "not supported" in text and "Model type" in text:
         return LoadFailed(f"{library} has no implementation for the model in {folder} ({text}) Try a newer {library}.")
     if "trust_remote_code" in text:
-        return LoadFailed(
-            f"The model in {folder} brings its own Python code. Set trust_remote_code: true if you trust it."
-        )
+        return LoadFailed(BRINGS_CODE.format(folder=folder))
     first_line = text.splitlines()[0]
     check_weights(folder)
     return LoadFailed(f"The model in {folder} could not be loaded: {type(error).__name__}: {first_line}")

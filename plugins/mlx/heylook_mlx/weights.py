@@ -15,6 +15,7 @@ from typing import Any
 from heylook_core.errors import LoadFailed
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+BRINGS_CODE = "The model in {folder} brings its own Python code. Set trust_remote_code: true if you trust it."
 _SAMPLE_BYTES = 4096
 _MOST_HEADER_BYTES = 100_000_000
 
@@ -46,6 +47,11 @@ def adapter_folder(given: str | None) -> Path | None:
     for name in ("adapter_config.json", "adapters.safetensors"):
         if not (path / name).is_file():
             raise LoadFailed(f"The adapter folder {path} has no {name}; correct adapter_path.")
+    tensors = path / "adapters.safetensors"
+    try:
+        tensor_offsets(tensors)
+    except OSError as error:
+        raise LoadFailed(f"{tensors} cannot be read ({error.strerror}): check its permissions.") from error
     return path
 
 
@@ -66,7 +72,7 @@ def check_weights(folder: Path) -> None:
             raise LoadFailed(
                 f"{file} cannot be read ({error.strerror}): check the link, or its permissions."
             ) from error
-    missing = _shards(folder) - {file.name for file in files}
+    missing = [name for name in _shards(folder) if not (folder / name).is_file()]
     if missing:
         raise LoadFailed(
             f"The folder {folder} lacks {', '.join(sorted(missing))}, which model.safetensors.index.json names; "

@@ -13,6 +13,7 @@ import pytest
 
 from heylook_core.errors import LoadFailed
 from heylook_core.provider import ModelSpec
+from heylook_mlx import soundness
 from heylook_mlx.config import MlxConfig
 from heylook_mlx.provider import MlxProvider
 
@@ -92,8 +93,42 @@ def test_a_model_that_brings_its_code_may_be_of_any_type(copy: Path) -> None:
     config = json.loads((copy / "config.json").read_bytes())
     (copy / "config.json").write_text(json.dumps({**config, "model_file": "martian.py"}))
     check(copy, trust_remote_code=True)
-    with pytest.raises(LoadFailed, match="martian"):
+    with pytest.raises(LoadFailed, match="brings its own Python code"):
         check(copy)
+
+
+def test_a_folder_that_sees_needs_the_library_for_it(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = json.loads((copy / "config.json").read_bytes())
+    (copy / "config.json").write_text(json.dumps({**config, "vision_config": {}}))
+    (copy / "preprocessor_config.json").write_text("{}")
+    header = json.dumps({"vision.weight": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}}).encode()
+    (copy / "model-vision.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    monkeypatch.setattr(soundness, "find_spec", lambda name: None if name == "mlx_vlm" else object())
+    with pytest.raises(LoadFailed, match="needs mlx-vlm"):
+        check(copy)
+    check(copy, vision=False)
+    check(copy, kv_bits=8)
+    monkeypatch.setattr(soundness, "find_spec", lambda name: object())
+    monkeypatch.setattr(soundness, "vision_types", lambda: frozenset({"other"}))
+    with pytest.raises(LoadFailed, match=r"mlx-vlm has no implementation of the model type 'llama'"):
+        check(copy)
+
+
+def test_an_index_may_name_files_that_only_others_read(copy: Path) -> None:
+    (copy / "mtp.safetensors").write_bytes((copy / "model.safetensors").read_bytes())
+    index = {"weight_map": {"a": "model.safetensors", "b": "mtp.safetensors"}}
+    (copy / "model.safetensors.index.json").write_text(json.dumps(index))
+    check(copy)
+    (copy / "mtp.safetensors").unlink()
+    with pytest.raises(LoadFailed, match=r"lacks mtp\.safetensors"):
+        check(copy)
+
+
+def test_an_adapter_that_was_cut_short_is_found(llama: Path, tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text("{}")
+    (tmp_path / "adapters.safetensors").write_bytes(b"12345")
+    with pytest.raises(LoadFailed, match=r"adapters\.safetensors is broken"):
+        check(llama, adapter_path=str(tmp_path))
 
 
 def test_a_check_imports_no_mlx(llama: Path) -> None:

@@ -8,6 +8,10 @@ from typing import Any
 
 from heylook_mlx.weights import tensor_names, weight_files
 
+MISSING = (
+    "The model in {folder} sees images, and that needs mlx-vlm. Install it with: pip install 'heylook-mlx[vision]'. "
+    "Or set vision: false to use the model for text only."
+)
 PROCESSORS = ("preprocessor_config.json", "processor_config.json")
 _PARTS = ("vision", "visual", "image", "mm_", "multi_modal")
 

@@ -13,14 +13,10 @@ from heylook_core.errors import LoadFailed
 from heylook_mlx.config import MlxConfig
 from heylook_mlx.loading import Loaded, evaluate, failure, target_dtype
 from heylook_mlx.vision.decoder import Decoder
+from heylook_mlx.vision.folder import MISSING
 from heylook_mlx.weights import model_folder
 
 log = logging.getLogger(__name__)
-
-MISSING = (
-    "The model in {folder} sees images, and that needs mlx-vlm. Install it with: pip install 'heylook-mlx[vision]'. "
-    "Or set vision: false to use the model for text only."
-)
 
 
 class LoadedVision(Loaded):

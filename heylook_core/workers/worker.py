@@ -67,8 +67,8 @@ LoadPlugin = Callable[[str, str], type[Any]]
 class Worker:
     """One incarnation of one model: loads, serves until Unload, gives everything back, ends.
 
-    After `run`, `backend` is the provider's class, if there is one; `refused` says that the load has failed, `unclean` that
-    something could not be closed.
+    After `run`, `backend` is the provider's class, if there is one; `refused` says that the load has failed, and
+    `unclean` that something could not be closed.
     """
 
     def __init__(self, load: Load, load_plugin: LoadPlugin, send: Callable[[FromWorker], None]) -> None:

@@ -22,7 +22,7 @@ export default defineConfig({
   reporter: [["list"]],
   expect: {
     timeout: 30_000,
-    toHaveScreenshot: { maxDiffPixelRatio: 0.01, animations: "disabled", caret: "hide" },
+    toHaveScreenshot: { maxDiffPixels: 400, animations: "disabled", caret: "hide" },
   },
   use: {
     viewport: { width: 1280, height: 800 },

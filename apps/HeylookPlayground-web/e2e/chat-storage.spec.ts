@@ -110,6 +110,12 @@ test("a browser without storage chats, and says that nothing is kept", async ({ 
     IDBFactory.prototype.open = () => {
       throw new DOMException("Storage is switched off.", "SecurityError");
     };
+    window.BroadcastChannel = class extends EventTarget {
+      constructor() {
+        super();
+        throw new DOMException("Storage is switched off.", "SecurityError");
+      }
+    } as unknown as typeof BroadcastChannel;
   });
   await open("chat");
   const chat = new Chatting(page);

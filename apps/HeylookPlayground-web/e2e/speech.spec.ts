@@ -89,6 +89,7 @@ test("with an API key what is spoken becomes text in the chat's field, and live 
   });
   await open("chat", server.url);
   await page.getByRole("button", { name: "Speak" }).click();
+  await expect(page.getByRole("button", { name: "End the recording" })).toBeVisible();
   await page.waitForTimeout(5000); // the length of what the microphone hears
   await page.getByRole("button", { name: "End the recording" }).click();
   await expect(new Chatting(page).field).toHaveValue(SPOKEN);

@@ -13,7 +13,7 @@ export const test = base.extend<object, { shared: string }>({
         defaultModel: SCRIPTED.id,
         settings: { memory_budget: "4GB" },
       });
-      await expect(async () => expect((await fetch(`${server.url}/ready`)).status).toBe(200)).toPass();
+      await server.ready();
       await give(server.url);
       await server.stop();
     },

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { ModelEntry } from "./models";
 import { environment, PYTHON } from "./python";
@@ -11,6 +12,7 @@ import { environment, PYTHON } from "./python";
 const SERVE = fileURLToPath(new URL("serve.py", import.meta.url));
 const START_SECONDS = 90;
 const STOP_SECONDS = 30;
+const READY_POLL_MS = 100;
 
 export interface ServerOptions {
   models: ModelEntry[];
@@ -32,6 +34,8 @@ async function freePort(): Promise<number> {
 
 /** A server in a process and a folder of its own. */
 export class TestServer {
+  static readonly #started = new Set<TestServer>();
+
   /** Without a slash at the end. */
   readonly url: string;
   readonly folder = mkdtempSync(join(tmpdir(), "heylook-playground-"));
@@ -50,6 +54,13 @@ export class TestServer {
     const server = new TestServer(await freePort(), options);
     await server.start();
     return server;
+  }
+
+  /** Those that run, and those that ended since this was last asked for. */
+  static recent(): TestServer[] {
+    const recent = [...TestServer.#started];
+    for (const server of recent) if (!server.#process) TestServer.#started.delete(server);
+    return recent;
   }
 
   /** models.yaml as this server reads it at its start and at a reload. */
@@ -73,6 +84,7 @@ export class TestServer {
     const args = [SERVE, "serve", "--config", join(this.folder, "models.yaml")];
     const child = spawn(PYTHON, args, { cwd: this.folder, env: environment(), stdio: ["pipe", "pipe", "pipe"] });
     this.#process = child;
+    TestServer.#started.add(this);
     const ready = new Promise<void>((resolve, reject) => {
       const hear = (piece: Buffer) => {
         this.#log += piece.toString();
@@ -91,6 +103,15 @@ export class TestServer {
       await this.kill();
       throw error;
     });
+  }
+
+  /** Waits until its default model is loaded, so that no test waits for that in the middle. */
+  async ready(): Promise<void> {
+    const until = Date.now() + START_SECONDS * 1000;
+    while ((await fetch(`${this.url}/ready`)).status !== 200) {
+      if (Date.now() > until) throw new Error(`Not ready within ${START_SECONDS} s:\n${this.#log}`);
+      await pause(READY_POLL_MS);
+    }
   }
 
   /** Ends it as Ctrl-C does. */

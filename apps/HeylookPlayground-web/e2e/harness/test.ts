@@ -11,6 +11,8 @@ interface WorkerFixtures {
 interface Fixtures {
   /** Starts a server for this test alone; it ends with the test. */
   startServer: (options: ServerOptions) => Promise<TestServer>;
+  /** With a failed test goes what the servers have said. */
+  logs: void;
   /** Opens a page of the app, by its name, on the shared server or another one. */
   open: (name: string, server?: string) => Promise<void>;
 }
@@ -43,10 +45,23 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
     // oxlint-disable-next-line no-empty-pattern -- Playwright reads which fixtures it wants
     async ({}, give) => {
       const server = await TestServer.start(everyModel());
+      await server.ready();
       await give(server.url);
       await server.stop();
     },
     { scope: "worker", timeout: START_MS },
+  ],
+
+  logs: [
+    // oxlint-disable-next-line no-empty-pattern -- Playwright reads which fixtures it wants
+    async ({}, give, testInfo) => {
+      await give();
+      const servers = TestServer.recent();
+      if (testInfo.status === testInfo.expectedStatus) return;
+      for (const { url, log } of servers)
+        await testInfo.attach(`server ${url}`, { body: log, contentType: "text/plain" });
+    },
+    { auto: true },
   ],
 
   // oxlint-disable-next-line no-empty-pattern -- Playwright reads which fixtures it wants
@@ -55,6 +70,7 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
     await give(async (options) => {
       const server = await TestServer.start(options);
       started.push(server);
+      await server.ready();
       return server;
     });
     await Promise.all(started.map((server) => server.stop()));

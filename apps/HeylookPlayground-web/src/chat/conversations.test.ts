@@ -1,5 +1,5 @@
 import "fake-indexeddb/auto";
-import { openDB } from "idb";
+import { deleteDB, openDB } from "idb";
 import { beforeEach, expect, test, vi } from "vitest";
 import {
   addConversations,
@@ -22,7 +22,16 @@ const state = () => useConversations.getState();
 
 beforeEach(async () => {
   await resetStorage();
+  return () => vi.restoreAllMocks();
 });
+
+/** The storage refuses all that is asked of it from now on; gives what ends that. */
+function refusing(): () => void {
+  const spy = vi.spyOn(IDBDatabase.prototype, "transaction").mockImplementation(() => {
+    throw new DOMException("The disk is full.", "QuotaExceededError");
+  });
+  return () => spy.mockRestore();
+}
 
 /** One with a question, written to the storage. */
 async function kept(content: string): Promise<string> {
@@ -105,4 +114,59 @@ test("without a storage conversations live in memory, and the state says why", a
   changeConversation(id, (it) => withMessage(it, message("u1", null)));
   await saveNow();
   expect(state().heads).toMatchObject([{ id }]);
+});
+
+test("what could not be saved is told, and saved with the next change of another conversation", async () => {
+  const first = await kept("First");
+  const second = await kept("Second");
+  const allow = refusing();
+  changeConversation(first, (it) => ({ ...it, title: "Renamed" }));
+  await saveNow();
+  expect(state().saveError).toBe("The disk is full.");
+  allow();
+  changeConversation(second, (it) => ({ ...it, title: "Renamed too" }));
+  await saveNow();
+  expect(state().saveError).toBe(null);
+  await openStorage();
+  expect(
+    state()
+      .heads.map((head) => head.title)
+      .toSorted(),
+  ).toEqual(["Renamed", "Renamed too"]);
+});
+
+test("a conversation that cannot be read now is not called damaged, and is read later", async () => {
+  const id = await kept("First");
+  await openStorage();
+  const allow = refusing();
+  await openConversation(id);
+  expect(state().opened[id]).toEqual({ unreadable: "closed", reason: "The disk is full." });
+  allow();
+  await openConversation(id);
+  expect(state().opened[id]).toMatchObject({ id, title: "First" });
+});
+
+test("a storage that was closed by another tab is opened again", async () => {
+  await deleteDB("heylook-playground");
+  const id = await kept("First");
+  expect(state().saveError).toBe(null);
+  await openStorage();
+  expect(state().heads).toMatchObject([{ id }]);
+});
+
+test("a conversation that could not be deleted stays in the list, and the reason is told", async () => {
+  const id = await kept("First");
+  const allow = refusing();
+  await removeConversation(id);
+  expect(state()).toMatchObject({ heads: [{ id }], saveError: "The disk is full." });
+  allow();
+  await removeConversation(id);
+  expect(state().heads).toEqual([]);
+});
+
+test("a deleted conversation is not listed by what was imported just before", async () => {
+  const conversation = conversationOf(message("u1", null));
+  const adding = addConversations([conversation]);
+  await Promise.all([adding, removeConversation(conversation.id)]);
+  expect(state().heads).toEqual([]);
 });

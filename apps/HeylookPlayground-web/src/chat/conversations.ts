@@ -6,6 +6,7 @@ import { branch } from "./tree";
 import { deleteShelf, headOf, openShelf, type Head, type Kept, type Shelf } from "./storage/database";
 import { MemoryShelf } from "./storage/memory";
 import { merged } from "./storage/merging";
+import { DamagedRecord } from "./storage/reading";
 import { Saving } from "./storage/saving";
 import { inTurn } from "./storage/turns";
 import type { ChatSettings } from "./chatSettings";
@@ -16,14 +17,15 @@ export type StorageState = { kind: "opening" } | { kind: "kept" } | { kind: "mem
 interface ConversationsState {
   storage: StorageState;
   heads: Head[];
-  /** Those that were read, by id. "missing" and the text of a damage are told apart from not yet read. */
+  /** Those that were read, by id; also those of which that is known to be impossible. */
   opened: Record<string, Conversation | Unreadable>;
   /** The last save failed, as when the disk is full. */
   saveError: string | null;
 }
 
 export interface Unreadable {
-  unreadable: "missing" | "damaged";
+  /** "closed": the storage could not be read; it may be later. */
+  unreadable: "missing" | "damaged" | "closed";
   reason: string;
 }
 
@@ -40,7 +42,7 @@ let shelf: Shelf = new MemoryShelf();
 const known = new Map<string, Kept>();
 const saving = new Saving(
   (id) => inTurn(() => write(id)),
-  (error) => setState({ saveError: reasonOf(error) }),
+  (errors) => setState({ saveError: errors.length ? reasonOf(errors[0]) : null }),
 );
 
 function reasonOf(error: unknown): string {
@@ -52,7 +54,15 @@ export function isReadable(entry: Conversation | Unreadable | undefined): entry 
 }
 
 /** Opens the storage; without one, conversations are kept in memory and the state says so. */
-export async function openStorage(): Promise<void> {
+export function openStorage(): Promise<void> {
+  // Before the list is read, so that it misses nothing. What is heard waits for its turn.
+  unlisten ??= listen((notice) => {
+    if (notice.kind === "changed") void inTurn(() => reread(notice.id));
+  });
+  return inTurn(readStorage);
+}
+
+async function readStorage(): Promise<void> {
   let storage: StorageState = { kind: "kept" };
   let heads: Head[] = [];
   try {
@@ -64,9 +74,6 @@ export async function openStorage(): Promise<void> {
   }
   known.clear();
   setState({ storage, heads, opened: {}, saveError: null });
-  unlisten ??= listen((notice) => {
-    if (notice.kind === "changed") void inTurn(() => reread(notice.id));
-  });
 }
 
 let unlisten: (() => void) | null = null;
@@ -93,14 +100,15 @@ export async function saveNow(): Promise<void> {
 
 export function openConversation(id: string): Promise<void> {
   return inTurn(async () => {
-    if (getState().opened[id]) return;
+    const before = getState().opened[id];
+    if (before && (isReadable(before) || before.unreadable !== "closed")) return;
     let entry: Conversation | Unreadable;
     try {
       const kept = await shelf.read(id);
       if (kept) known.set(id, kept);
       entry = kept?.conversation ?? { unreadable: "missing", reason: "It was deleted, or belongs to another browser." };
     } catch (error) {
-      entry = { unreadable: "damaged", reason: reasonOf(error) };
+      entry = { unreadable: error instanceof DamagedRecord ? "damaged" : "closed", reason: reasonOf(error) };
     }
     setState(({ opened }) => ({ opened: { ...opened, [id]: entry } }));
   });
@@ -120,7 +128,9 @@ async function reread(id: string): Promise<void> {
   const base = known.get(id);
   if (entry && (base || !isReadable(entry))) {
     const kept = await shelf.read(id).catch(() => base);
-    if (kept !== undefined && kept?.revision !== base?.revision) settle(id, base?.conversation ?? null, kept);
+    // Records of older versions have no revision, and neither has what is not there.
+    const isNew = kept === null || !base || kept?.revision !== base.revision;
+    if (kept !== undefined && isNew) settle(id, base?.conversation ?? null, kept);
   }
   if (base) return;
   const head = await shelf.head(id);
@@ -144,11 +154,13 @@ function settle(id: string, before: Conversation | null, kept: Kept | null): voi
   known.set(id, kept);
   if (kept.conversation === before) return;
   const after = isReadable(current) ? merged(before, current, kept.conversation) : kept.conversation;
+  // Answers that another tab has deleted.
+  stopAnswers(current, (message) => !after.messages[message]);
   setState(({ opened, heads }) => ({ opened: { ...opened, [id]: after }, heads: headsWith(heads, headOf(after)) }));
 }
 
-function stopAnswers(entry: Conversation | Unreadable | undefined): void {
-  if (isReadable(entry)) for (const message of Object.keys(entry.messages)) stopRun(message);
+function stopAnswers(entry: Conversation | Unreadable | undefined, which = (_message: string) => true): void {
+  if (isReadable(entry)) for (const message of Object.keys(entry.messages).filter(which)) stopRun(message);
 }
 
 export function createConversation(model: string | null, settings?: ChatSettings): Conversation {
@@ -186,15 +198,23 @@ export async function renameConversation(id: string, title: string): Promise<voi
 export async function removeConversation(id: string): Promise<void> {
   saving.forget(id);
   stopAnswers(getState().opened[id]);
+  const removed = getState().heads.find((head) => head.id === id);
   setState((state) => {
     const { [id]: _, ...opened } = state.opened;
     return { opened, heads: state.heads.filter((head) => head.id !== id) };
   });
   await inTurn(async () => {
     known.delete(id);
-    await shelf.remove(id);
+    try {
+      await shelf.remove(id);
+    } catch (error) {
+      setState(({ heads }) => ({ saveError: reasonOf(error), heads: removed ? headsWith(heads, removed) : heads }));
+      return;
+    }
+    // A turn before this one may have listed it again.
+    setState(({ heads }) => ({ heads: heads.filter((head) => head.id !== id) }));
+    tell({ kind: "changed", id });
   });
-  tell({ kind: "changed", id });
 }
 
 /** Puts them on the shelf; one that is there already is replaced. */

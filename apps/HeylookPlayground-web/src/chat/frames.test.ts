@@ -119,3 +119,42 @@ test("a hidden page is drawn by a timer", () => {
   vi.advanceTimersByTime(200);
   expect(drawn).toEqual([0]);
 });
+
+test("a page that was frozen while it was hidden is drawn soon after", () => {
+  hidden = true;
+  const { drawn, all } = streams(1, 0);
+  all[0]?.ask();
+  vi.advanceTimersToNextTimer(); // it is drawn, and its frame has not ended yet
+  expect(drawn).toEqual([0]);
+  now += 60_000;
+  vi.runAllTimers();
+  hidden = false;
+  all[0]?.ask();
+  frames(3);
+  expect(drawn).toEqual([0, 0]);
+});
+
+test("a page that became visible while it was frozen is drawn soon after", () => {
+  hidden = true;
+  const { drawn, all } = streams(1, 0);
+  all[0]?.ask();
+  vi.advanceTimersToNextTimer();
+  now += 60_000;
+  hidden = false;
+  vi.runAllTimers();
+  all[0]?.ask();
+  frames(3);
+  expect(drawn).toEqual([0, 0]);
+});
+
+test("the rest after a frame that never seemed to end has an end itself", () => {
+  const { drawn, all } = streams(1, 0);
+  all[0]?.ask();
+  frames();
+  expect(drawn).toEqual([0]);
+  now += 60_000; // the machine has slept
+  vi.runAllTimers();
+  all[0]?.ask();
+  frames(20);
+  expect(drawn).toEqual([0, 0]);
+});

@@ -6,6 +6,8 @@ const BUDGET_MS = 6;
 const PAUSE_MS = 30;
 /** After a frame the page has rest for so many times as long, so that drawing takes a third of a slow machine at most. */
 const REST = 2;
+/** No rest is longer: a frame also ends late where the machine has slept. */
+const MOST_REST_MS = 250;
 const HIDDEN_MS = 250;
 
 interface Painter {
@@ -40,10 +42,12 @@ function draw(): void {
     schedule();
     return;
   }
-  // The first task after the frame: layout and paint are over.
+  const seen = !document.hidden;
+  // The first task after the frame: layout and paint are over. A hidden page may be frozen until then.
   setTimeout(() => {
+    if (!seen || document.hidden) return;
     const end = performance.now();
-    restUntil = end + REST * (end - began);
+    restUntil = end + Math.min(REST * (end - began), MOST_REST_MS);
   });
   for (const painter of waiting) {
     if (began - painter.drawnAt < PAUSE_MS) continue;

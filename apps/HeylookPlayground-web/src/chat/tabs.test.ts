@@ -1,9 +1,11 @@
 import "fake-indexeddb/auto";
+import { openDB } from "idb";
 import { beforeEach, expect, test, vi } from "vitest";
 import { message } from "./testing";
 import { withChange, withMessage, withoutMessage } from "./tree";
 import type { Conversation } from "./conversation";
 import type { Message } from "./message";
+import type { Run } from "./runs";
 
 type Tab = typeof import("./conversations");
 
@@ -117,4 +119,44 @@ test("the lists of all tabs have new, renamed and deleted conversations", async 
 test("an imported conversation replaces what another tab has open", async () => {
   await first.addConversations([{ ...conversation(first, id), title: "Imported", messages: {}, leaf: null }]);
   await vi.waitFor(() => expect(conversation(second, id)).toMatchObject({ title: "Imported", messages: {} }));
+});
+
+test("an answer that was deleted in one tab is stopped in the other, and no other one is", async () => {
+  say(second, id, message("a2", "u1", { content: "", state: "streaming" }));
+  await second.saveNow();
+  await vi.waitFor(() => expect(ids(first, id)).toContain("a2"));
+  const { useRuns } = await import("./runs"); // of the second tab
+  const stopped: string[] = [];
+  const run = (name: string) => ({ stop: () => stopped.push(name) }) as unknown as Run;
+  useRuns.setState({ runs: { a1: run("a1"), a2: run("a2") } });
+  first.changeConversation(id, (it) => withoutMessage(it, "a2"));
+  await first.saveNow();
+  await vi.waitFor(() => expect(ids(second, id)).toEqual(["a1", "u1"]));
+  expect(stopped).toEqual(["a2"]);
+});
+
+test("the deletion of a conversation that an older version wrote is seen by the other tab", async () => {
+  const database = await openDB("heylook-playground", 1);
+  const { revision: _, ...head } = await database.get("heads", id);
+  await database.put("heads", head, id);
+  database.close();
+  second = await openTab();
+  await second.openConversation(id);
+  await first.removeConversation(id);
+  await vi.waitFor(() =>
+    expect(second.useConversations.getState().opened[id]).toMatchObject({ unreadable: "missing" }),
+  );
+  expect(titles(second)).toEqual([]);
+});
+
+test("a browser that forbids tabs to talk leaves each alone", async () => {
+  vi.stubGlobal("BroadcastChannel", function forbidden() {
+    throw new DOMException("Storage is switched off.", "SecurityError");
+  });
+  const alone = await openTab();
+  vi.unstubAllGlobals();
+  await alone.openConversation(id);
+  say(alone, id, message("u2", "a1"));
+  await alone.saveNow();
+  expect(ids(alone, id)).toEqual(["a1", "u1", "u2"]);
 });

@@ -9,16 +9,25 @@ export type Notice =
   /** Whichever tab has this answer is to stop it. */
   | { kind: "stop"; answer: string };
 
-const channel = new BroadcastChannel("heylook-playground");
+/** None where the browser forbids it, as it does where it gives no storage: then this tab is alone. */
+const channel = openChannel();
+
+function openChannel(): BroadcastChannel | null {
+  try {
+    return new BroadcastChannel("heylook-playground");
+  } catch {
+    return null;
+  }
+}
 
 export function tell(notice: Notice): void {
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel has none
-  channel.postMessage(notice);
+  channel?.postMessage(notice);
 }
 
 /** Hears the other tabs; gives what ends that. */
 export function listen(take: (notice: Notice) => void): () => void {
   const hear = (event: MessageEvent<Notice>) => take(event.data);
-  channel.addEventListener("message", hear);
-  return () => channel.removeEventListener("message", hear);
+  channel?.addEventListener("message", hear);
+  return () => channel?.removeEventListener("message", hear);
 }

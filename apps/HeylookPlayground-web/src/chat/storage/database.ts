@@ -55,16 +55,24 @@ export function headOf({ id, title, updatedAt }: Conversation): Head {
 }
 
 export async function openShelf(): Promise<Shelf> {
-  const database = await openDB<Schema>(NAME, VERSION, {
+  const shelf = new DatabaseShelf();
+  await shelf.connect();
+  return shelf;
+}
+
+/** `gone` is called when the connection is closed: for another tab, or by the browser. */
+async function openDatabase(gone: () => void): Promise<Database> {
+  return openDB<Schema>(NAME, VERSION, {
     upgrade(db) {
       db.createObjectStore("conversations");
       db.createObjectStore("heads");
     },
     blocking(_current, _blocked, event) {
       (event.target as IDBDatabase).close();
+      gone();
     },
+    terminated: gone,
   });
-  return new DatabaseShelf(database);
 }
 
 /** Gives up what is there. */
@@ -72,33 +80,41 @@ export function deleteShelf(): Promise<void> {
   return deleteDB(NAME);
 }
 
-class DatabaseShelf implements Shelf {
-  readonly #database: IDBPDatabase<Schema>;
+type Database = IDBPDatabase<Schema>;
 
-  constructor(database: IDBPDatabase<Schema>) {
-    this.#database = database;
+class DatabaseShelf implements Shelf {
+  #opened: Promise<Database> | null = null;
+
+  /** The connection; a new one where the last was closed or could not be opened. */
+  connect(): Promise<Database> {
+    if (this.#opened) return this.#opened;
+    const forget = () => {
+      if (this.#opened === opened) this.#opened = null;
+    };
+    const opened = openDatabase(forget).catch((error: unknown) => {
+      forget();
+      throw error;
+    });
+    this.#opened = opened;
+    return opened;
   }
 
   async heads(): Promise<Head[]> {
-    const [heads, keys] = await Promise.all([
-      this.#database.getAll("heads"),
-      this.#database.getAllKeys("conversations"),
-    ]);
+    const database = await this.connect();
+    const [heads, keys] = await Promise.all([database.getAll("heads"), database.getAllKeys("conversations")]);
     const readable = new Map(heads.filter(isHead).map((head) => [head.id, head]));
     return keys.map((id) => readable.get(id) ?? damagedHead(id)).toSorted((a, b) => b.updatedAt - a.updatedAt);
   }
 
   async head(id: string): Promise<Head | null> {
-    const [head, key] = await Promise.all([
-      this.#database.get("heads", id),
-      this.#database.getKey("conversations", id),
-    ]);
+    const database = await this.connect();
+    const [head, key] = await Promise.all([database.get("heads", id), database.getKey("conversations", id)]);
     if (key === undefined) return null;
     return isHead(head) ? head : damagedHead(id);
   }
 
   async read(id: string): Promise<Kept | null> {
-    const transaction = this.#database.transaction(["conversations", "heads"]);
+    const transaction = (await this.connect()).transaction(["conversations", "heads"]);
     const [record, head] = await Promise.all([
       transaction.objectStore("conversations").get(id),
       transaction.objectStore("heads").get(id),
@@ -108,7 +124,7 @@ class DatabaseShelf implements Shelf {
   }
 
   async write(conversation: Conversation, base?: Kept): Promise<Kept | null> {
-    const transaction = this.#database.transaction(["conversations", "heads"], "readwrite");
+    const transaction = await this.#writing();
     const head = await transaction.objectStore("heads").get(conversation.id);
     let written = conversation;
     if (!base || !isHead(head) || revisionOf(head) !== base.revision) {
@@ -121,11 +137,11 @@ class DatabaseShelf implements Shelf {
   }
 
   async replace(conversation: Conversation): Promise<Kept> {
-    return put(this.#database.transaction(["conversations", "heads"], "readwrite"), conversation);
+    return put(await this.#writing(), conversation);
   }
 
   async remove(id: string): Promise<void> {
-    const transaction = this.#database.transaction(["conversations", "heads"], "readwrite");
+    const transaction = await this.#writing();
     await Promise.all([
       transaction.objectStore("conversations").delete(id),
       transaction.objectStore("heads").delete(id),
@@ -133,8 +149,12 @@ class DatabaseShelf implements Shelf {
     ]);
   }
 
+  async #writing(): Promise<Writing> {
+    return (await this.connect()).transaction(["conversations", "heads"], "readwrite");
+  }
+
   async *all(): AsyncGenerator<Conversation> {
-    for (const id of await this.#database.getAllKeys("conversations")) {
+    for (const id of await (await this.connect()).getAllKeys("conversations")) {
       const found = await this.read(id).catch(() => null);
       if (found) yield found.conversation;
     }

@@ -1,15 +1,20 @@
 const DELAY_MS = 50;
 
-/** Writes a moment after something has changed, each once for all changes of that moment. */
+/**
+ * Writes a moment after something has changed, each once for all changes of that moment. What could not be written is
+ * tried again with the next.
+ */
 export class Saving {
   readonly #waiting = new Set<string>();
+  readonly #failed = new Map<string, unknown>();
   #timer: ReturnType<typeof setTimeout> | null = null;
   readonly #write: (id: string) => Promise<void>;
-  readonly #failed: (error: unknown) => void;
+  readonly #tell: (errors: unknown[]) => void;
 
-  constructor(write: (id: string) => Promise<void>, failed: (error: unknown) => void) {
+  /** After each time `tell` is given the errors of all that are not written; none if all are. */
+  constructor(write: (id: string) => Promise<void>, tell: (errors: unknown[]) => void) {
     this.#write = write;
-    this.#failed = failed;
+    this.#tell = tell;
   }
 
   ask(id: string): void {
@@ -19,17 +24,25 @@ export class Saving {
 
   forget(id: string): void {
     this.#waiting.delete(id);
+    this.#failed.delete(id);
   }
 
   async flush(): Promise<void> {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    const changed = [...this.#waiting];
+    const changed = new Set([...this.#failed.keys(), ...this.#waiting]);
+    if (!changed.size) return;
     this.#waiting.clear();
+    await Promise.all([...changed].map((id) => this.#try(id)));
+    this.#tell([...this.#failed.values()]);
+  }
+
+  async #try(id: string): Promise<void> {
     try {
-      await Promise.all(changed.map((id) => this.#write(id)));
+      await this.#write(id);
+      this.#failed.delete(id);
     } catch (error) {
-      this.#failed(error);
+      this.#failed.set(id, error);
     }
   }
 }

@@ -13,8 +13,10 @@ import {
   changeConversation,
   createConversation,
   isReadable,
+  openConversation,
   removeConversation,
   useConversations,
+  type Unreadable,
 } from "@/chat/conversations";
 import { stopElsewhere, useElsewhere } from "@/chat/elsewhere";
 import { useRuns } from "@/chat/runs";
@@ -22,6 +24,12 @@ import { branch } from "@/chat/tree";
 import { useModels } from "@/client/models";
 import { Busy, Button, EmptyState, IconButton } from "@/components";
 import { ModelPicker } from "@/picker/ModelPicker";
+
+const UNREADABLE: Record<Unreadable["unreadable"], { title: string; action: string }> = {
+  missing: { title: "This conversation is not here", action: "Begin another one" },
+  damaged: { title: "This conversation is damaged", action: "Delete it" },
+  closed: { title: "This conversation cannot be read now", action: "Retry" },
+};
 
 interface ConversationViewProps {
   /** Null for one that begins with the next question. */
@@ -83,17 +91,19 @@ export function ConversationView({ id, ready, toggle }: ConversationViewProps) {
           <StorageNotice />
           {unreadable && id && (
             <EmptyState
-              title={
-                unreadable.unreadable === "missing" ? "This conversation is not here" : "This conversation is damaged"
-              }
+              title={UNREADABLE[unreadable.unreadable].title}
               action={
                 <Button
                   onClick={() => {
+                    if (unreadable.unreadable === "closed") {
+                      void openConversation(id);
+                      return;
+                    }
                     void removeConversation(id);
                     navigate("/chat");
                   }}
                 >
-                  {unreadable.unreadable === "missing" ? "Begin another one" : "Delete it"}
+                  {UNREADABLE[unreadable.unreadable].action}
                 </Button>
               }
             >

@@ -188,10 +188,13 @@ def write_model(folder: Path, kind: str, seed: int = 0) -> Path:
     settings = update_module_configs(settings, module, copy, ["text", "vision"])
     parameters = tree_flatten(module.Model(settings).parameters())
     keys = mx.random.split(mx.random.key(seed), len(parameters))
-    weights = {
-        name: value if value.ndim == 1 else mx.random.normal(value.shape, key=key) * 0.15
-        for key, (name, value) in zip(keys, parameters, strict=True)
-    }
+    # Logits of tokens that stand for images are 0, never the highest: such an answer could not go into a next prompt.
+    marks = mx.array([tokenizer.token_to_id(token) for token in IMAGE_TOKENS[kind]])
+    weights: dict[str, Any] = {}
+    for key, (name, value) in zip(keys, parameters, strict=True):
+        weights[name] = value if value.ndim == 1 else mx.random.normal(value.shape, key=key) * 0.15
+        if name.endswith(("embed_tokens.weight", "lm_head.weight")):
+            weights[name][marks] = 0
     mx.save_safetensors(str(folder / "model.safetensors"), weights, {"format": "mlx"})
     return folder
 

@@ -19,6 +19,7 @@ from tools.demo_model.evaluate import LlamaCpp, Mlx, prompt_of
 from tools.demo_model.export import NAME, export
 from tools.demo_model.network import Network
 from tools.demo_model.optimiser import rate_at
+from tools.demo_model.packing import batches
 from tools.demo_model.shape import SHAPE, Shape
 from tools.demo_model.train import Run, Training
 
@@ -41,6 +42,18 @@ def test_twenty_steps_lower_the_loss(trained):
     _, losses = trained
     assert len(losses) == 20
     assert sum(losses[-5:]) / 5 < losses[0] - 0.3
+
+
+def test_no_token_sees_another_conversation(trained):
+    training, _ = trained
+    batch = next(batches(0, training.tokenizer, 1024, first=0))
+    ids = torch.from_numpy(batch.ids)
+    assert len(batch.lengths) > 1
+    with torch.no_grad():
+        together = training.network(ids, batch.lengths)
+        apart = [training.network(one, [len(one)]) for one in ids.split(batch.lengths)]
+        assert torch.allclose(together, torch.cat(apart), atol=1e-4)
+        assert not torch.allclose(together, training.network(ids, [len(ids)]), atol=1e-2)
 
 
 def test_a_run_that_ended_early_goes_on_as_if_it_had_not(trained, tmp_path: Path):

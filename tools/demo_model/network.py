@@ -28,25 +28,25 @@ class Block(nn.Module):
         self.up = nn.Linear(shape.width, shape.feed_forward, bias=False)
         self.down = nn.Linear(shape.feed_forward, shape.width, bias=False)
 
-    def forward(self, x: Tensor, turn: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
-        """`x` is (rows, positions, width); `turn` cosine and sine of each position; `mask` who may look at whom."""
-        x = x + self._attended(self.attention_norm(x), turn, mask)
+    def forward(self, x: Tensor, turn: tuple[Tensor, Tensor], lengths: list[int]) -> Tensor:
+        """`x` is (tokens, width), conversations of `lengths` in a row; `turn` cosine and sine of each position."""
+        x = x + self._attended(self.attention_norm(x), turn, lengths)
         y = self.feed_forward_norm(x)
         found: Tensor = x + self.down(functional.silu(self.gate(y)) * self.up(y))
         return found
 
-    def _attended(self, x: Tensor, turn: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
-        rows, positions, _ = x.shape
-        shared = self.shape.heads // self.shape.kv_heads
-        q = _rotated(self._heads(self.q(x)), turn)
-        k = _rotated(self._heads(self.k(x)), turn).repeat_interleave(shared, 1)
-        v = self._heads(self.v(x)).repeat_interleave(shared, 1)
-        seen = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-        found: Tensor = self.o(seen.transpose(1, 2).reshape(rows, positions, -1))
+    def _attended(self, x: Tensor, turn: tuple[Tensor, Tensor], lengths: list[int]) -> Tensor:
+        """Each conversation by itself: faster than a mask over all of them, most of which would be empty."""
+        heads = (_rotated(self._heads(self.q(x)), turn), _rotated(self._heads(self.k(x)), turn), self._heads(self.v(x)))
+        apart = zip(*(part.split(lengths, 2) for part in heads), strict=True)
+        seen = [
+            functional.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True) for q, k, v in apart
+        ]
+        found: Tensor = self.o(torch.cat(seen, 2)[0].transpose(0, 1).reshape(len(x), -1))
         return found
 
     def _heads(self, x: Tensor) -> Tensor:
-        return x.view(*x.shape[:2], -1, self.shape.head_size).transpose(1, 2)
+        return x.view(1, len(x), -1, self.shape.head_size).transpose(1, 2)
 
 
 def _rotated(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
@@ -74,25 +74,26 @@ class Network(nn.Module):
                 part = 0.5 if name.endswith(("o.weight", "down.weight")) else 1.0
                 nn.init.normal_(weight, std=part * weight.shape[1] ** -0.5)
 
-    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, ids: Tensor, lengths: list[int]) -> Tensor:
+        """`ids` is (tokens,): conversations of `lengths`, one after another. Returns their states (tokens, width)."""
         x = self.embedding(ids)
-        turn = self._turn(ids.shape[1], x)
+        turn = self._turn(lengths, x)
         for block in self.blocks:
-            x = block(x, turn, mask)
+            x = block(x, turn, lengths)
         found: Tensor = self.norm(x)
         return found
 
-    def loss(self, ids: Tensor, learned: Tensor, mask: Tensor) -> Tensor:
-        """Mean over the tokens that the model has to say. `ids` and `learned` are (rows, positions + 1)."""
-        states = self(ids[:, :-1], mask)
-        chosen = learned[:, 1:].flatten().nonzero().squeeze(1)
-        logits = functional.linear(states.flatten(0, 1)[chosen], self.embedding.weight)
-        return functional.cross_entropy(logits.float(), ids[:, 1:].flatten()[chosen])
+    def loss(self, ids: Tensor, learned: Tensor, lengths: list[int]) -> Tensor:
+        """Mean over the tokens that the model has to say, each from the state of the one before it."""
+        chosen = learned.nonzero().squeeze(1)
+        logits = functional.linear(self(ids, lengths)[chosen - 1], self.embedding.weight)
+        return functional.cross_entropy(logits.float(), ids[chosen])
 
-    def _turn(self, positions: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    def _turn(self, lengths: list[int], like: Tensor) -> tuple[Tensor, Tensor]:
         size = self.shape.head_size
         places = torch.arange(0, size, 2, device=like.device).float() / size
-        angles = torch.outer(torch.arange(positions, device=like.device).float(), self.shape.rope_theta**-places)
+        positions = torch.cat([torch.arange(length, device=like.device) for length in lengths])
+        angles = torch.outer(positions.float(), self.shape.rope_theta**-places)
         angles = torch.cat((angles, angles), -1)
         return angles.cos().to(like.dtype), angles.sin().to(like.dtype)
 

@@ -1,4 +1,4 @@
-"""Conversations cut into tokens and laid into rows of one length, several in a row, none looking at another."""
+"""Conversations cut into tokens and laid one after another until a step is full, none looking at another."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from tokenizers import Tokenizer
 from tools.demo_model.conversation import Conversation
 from tools.demo_model.corpus import FIRST, MAIN, Shares, conversations
 
-LENGTHS = (512, 1024)
 STEPS_PER_BLOCK = 64
-EMPTY = -1
 
 Array = np.ndarray[Any, Any]
 
@@ -27,18 +25,11 @@ class Encoded(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Rows of one length, each array (rows, length + 1). `parts` numbers the conversations of a row."""
+    """The conversations of a step, one after another: two arrays (tokens,), and how many tokens each has."""
 
     ids: Array
     learned: Array
-    parts: Array
-
-    def mask(self) -> Array:
-        """(rows, 1, length, length): each token sees those before it in its own conversation."""
-        parts = self.parts[:, :-1]
-        same = parts[:, :, None] == parts[:, None, :]
-        found: Array = (same & np.tri(parts.shape[1], dtype=bool))[:, None]
-        return found
+    lengths: list[int]
 
 
 def encoded(conversation: Conversation, tokenizer: Tokenizer) -> Encoded:
@@ -53,7 +44,7 @@ def encoded(conversation: Conversation, tokenizer: Tokenizer) -> Encoded:
 
 
 def batches(seed: int, tokenizer: Tokenizer, tokens: int, *, first: int, begin: int = 0) -> Iterator[Batch]:
-    """The batch of every step from `begin` on; `first` steps are of the beginning's mix.
+    """The batch of every step from `begin` on, none above `tokens`; `first` steps are of the beginning's mix.
 
     Each block of steps is made from the seed and its own number, so training goes on anywhere without a state.
     """
@@ -67,56 +58,34 @@ def batches(seed: int, tokenizer: Tokenizer, tokens: int, *, first: int, begin: 
 
 
 def _block(seed: str, tokenizer: Tokenizer, tokens: int, shares: Shares) -> list[Batch]:
-    """`STEPS_PER_BLOCK` batches of about `tokens` tokens, of all lengths, in an order by chance."""
-    waiting: dict[int, list[Encoded]] = {length: [] for length in LENGTHS}
-    wanted, size = STEPS_PER_BLOCK * tokens, 0
-    for conversation in conversations(seed, shares):
-        found = encoded(conversation, tokenizer)
-        found = Encoded(found.ids[: LENGTHS[-1] + 1], found.learned[: LENGTHS[-1] + 1])
-        waiting[next(length for length in LENGTHS if len(found.ids) <= length + 1)].append(found)
-        size += len(found.ids)
-        if size >= wanted:
-            made = [batch for length in LENGTHS for batch in _filled(waiting[length], length, tokens // length)]
-            if len(made) >= STEPS_PER_BLOCK:
-                break
-            wanted += 2 * tokens
-    random.Random(seed).shuffle(made)
-    return made[:STEPS_PER_BLOCK]
-
-
-def _filled(waiting: list[Encoded], length: int, rows: int) -> list[Batch]:
-    """As many whole batches as there are rows for."""
-    packed = _rows(waiting, length)
-    return [_batch(packed[begin : begin + rows], length) for begin in range(0, len(packed) - rows + 1, rows)]
-
-
-def _rows(waiting: list[Encoded], length: int) -> list[list[Encoded]]:
-    """Longest first, each into the fullest row that has room."""
-    rows: list[list[Encoded]] = []
-    room: list[int] = []
-    for one in sorted(waiting, key=lambda one: -len(one.ids)):
+    """`STEPS_PER_BLOCK` batches in an order by chance. Longest first, each into the fullest batch that has room."""
+    packed: list[list[Encoded]] = [[] for _ in range(STEPS_PER_BLOCK)]
+    room = [tokens] * STEPS_PER_BLOCK
+    for one in sorted(_enough(seed, tokenizer, tokens, shares), key=lambda one: -len(one.ids)):
         fitting = [place for place, left in enumerate(room) if left >= len(one.ids)]
         if fitting:
             place = min(fitting, key=room.__getitem__)
-            rows[place].append(one)
+            packed[place].append(one)
             room[place] -= len(one.ids)
-        else:
-            rows.append([one])
-            room.append(length + 1 - len(one.ids))
-    return rows
+    random.Random(seed).shuffle(packed)
+    return [_batch(row) for row in packed]
 
 
-def _batch(rows: list[list[Encoded]], length: int) -> Batch:
-    ids = np.zeros((len(rows), length + 1), np.int64)
-    learned = np.zeros((len(rows), length + 1), bool)
-    parts = np.full((len(rows), length + 1), EMPTY, np.int64)
-    for number, row in enumerate(rows):
-        place = 0
-        for part, one in enumerate(row):
-            end = place + len(one.ids)
-            ids[number, place:end] = one.ids
-            learned[number, place:end] = one.learned
-            learned[number, place] = False
-            parts[number, place:end] = part
-            place = end
-    return Batch(ids, learned, parts)
+def _enough(seed: str, tokenizer: Tokenizer, tokens: int, shares: Shares) -> list[Encoded]:
+    """Conversations for a block, cut where one is longer than a step."""
+    found: list[Encoded] = []
+    size = 0
+    for conversation in conversations(seed, shares):
+        one = encoded(conversation, tokenizer)
+        found.append(Encoded(one.ids[:tokens], one.learned[:tokens]))
+        size += len(found[-1].ids)
+        if size >= STEPS_PER_BLOCK * tokens:
+            break
+    return found
+
+
+def _batch(row: list[Encoded]) -> Batch:
+    """The first token of a conversation is nobody's to say: there is nothing before it."""
+    learned = [flag and place > 0 for one in row for place, flag in enumerate(one.learned)]
+    ids = [token for one in row for token in one.ids]
+    return Batch(np.array(ids, np.int64), np.array(learned, bool), [len(one.ids) for one in row])

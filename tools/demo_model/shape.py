@@ -11,7 +11,7 @@ class Shape:
 
     vocabulary: int = 1536
     width: int = 256
-    layers: int = 8
+    layers: int = 6
     heads: int = 4
     kv_heads: int = 2
     head_size: int = 64

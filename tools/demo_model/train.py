@@ -89,7 +89,7 @@ class Training:
 
     def _stepped(self, batch: Batch) -> float:
         with torch.autocast(self.device, torch.bfloat16, enabled=multiplies_bfloat16(self.device)):
-            loss = self.network.loss(*(self._tensor(array) for array in (batch.ids, batch.learned, batch.mask())))
+            loss = self.network.loss(self._tensor(batch.ids), self._tensor(batch.learned), batch.lengths)
         loss.backward()
         self.optimiser.step(rate_at(self.step, self.run.steps))
         return float(loss.detach())

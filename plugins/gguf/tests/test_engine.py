@@ -265,6 +265,7 @@ def run_on(engine: Engine, only: SequenceTask) -> list[int]:
     ids: list[int] = []
     while True:
         for out in engine.step(Budget(64)):
+            assert not isinstance(out, Broken), out.error
             if isinstance(out, Token) and out.sid == only.sid:
                 ids.append(out.id)
                 if out.end:

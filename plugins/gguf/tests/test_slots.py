@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from heylook_core.messages import SamplerSettings
-from heylook_core.provider import Budget, SequenceTask, Token
+from heylook_core.provider import Broken, Budget, SequenceTask, Token
 from heylook_gguf.engine import GgufEngine
 from heylook_gguf.model import GgufModel
 from heylook_gguf.slots import Slot
@@ -44,16 +44,16 @@ def answer(
     )
     engine.insert(task)
     ids: list[int] = []
-    steps = 0
-    while True:
-        steps += 1
+    for steps in range(1, len(tokens) + limit + 1):
         for out in engine.step(Budget(1)):
+            assert not isinstance(out, Broken), out.error
             if isinstance(out, Token):
                 ids.append(out.id)
                 if out.end:
                     kept = engine.remove(task.sid, keep=True)
                     assert kept is not None
                     return ids, kept, steps - limit + 1
+    raise AssertionError(f"no end after {steps} steps of one token each")
 
 
 def prompt(start: int, length: int) -> list[int]:

@@ -14,7 +14,8 @@ from benchmarks.http import body
 from benchmarks.raw import GREEDY
 from benchmarks.servers import Server
 from heylook_core.batching.pace import PrefillPace
-from heylook_core.provider import Budget, Model, Out, Prefilled, SequenceTask, Token
+from heylook_core.engine import Budget, Out, Prefilled, SequenceTask, Token
+from heylook_core.provider import Model
 
 LONG_PROMPT = 1500
 WHOLE = 4096

@@ -23,7 +23,8 @@ from benchmarks.random_models import make_small_mlx
 from benchmarks.raw import first_token, load
 from benchmarks.servers import Server, heylook
 from benchmarks.tables import ratios, spread, table
-from heylook_core.provider import Model, Snapshot
+from heylook_core.engine import Snapshot
+from heylook_core.provider import Model
 
 HEADER = ["measure", "engine", "with", "without", "ratio", "target"]
 FIRST_HEADER = ["first token s", "engine", "shared", "new", "ratio", "of CPU s", "the engine alone", "target"]

@@ -17,9 +17,10 @@ from typing import Any
 import msgspec
 
 from benchmarks.servers import environment
+from heylook_core.engine import Budget, SequenceTask, Snapshot, Token
 from heylook_core.messages import SamplerSettings
 from heylook_core.plugins import Plugins
-from heylook_core.provider import Budget, Model, ModelSpec, SequenceTask, Snapshot, Token
+from heylook_core.provider import Model, ModelSpec
 
 GREEDY = SamplerSettings(temperature=0.0)
 

@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from heylook_core.engine import Codec, Engine, SequenceTask, Token
 from heylook_core.messages import Event, Finished, FinishReason, SamplerSettings, Timings, Usage
-from heylook_core.provider import Codec, Engine, Job, SequenceTask, Token
+from heylook_core.provider import Job
 from heylook_core.quantiles import Gaps
 from heylook_core.text.pipeline import TextPipeline
 from heylook_core.text.prompt import Prepared

@@ -13,24 +13,13 @@ from heylook_core.batching.choice import Choice, Leader, spent
 from heylook_core.batching.jobs import QueuedJob
 from heylook_core.batching.leaders import find_leader
 from heylook_core.batching.pace import SHORT_PROMPT, PrefillPace
+from heylook_core.engine import AtMark, Broken, Budget, Engine, Out, Prefilled, Snapshot, Token
 from heylook_core.errors import HeylookError, InvalidRequest
 from heylook_core.messages import Event, Failed, Finished, FinishReason, Progress, Timings, Usage
 from heylook_core.prefix.cache import Hit, PrefixCache
 from heylook_core.prefix.spill import Spill
 from heylook_core.prefix.why import first_difference
-from heylook_core.provider import (
-    FLOOR_TOKENS,
-    AtMark,
-    Broken,
-    Budget,
-    Engine,
-    Job,
-    Model,
-    Out,
-    Prefilled,
-    Snapshot,
-    Token,
-)
+from heylook_core.provider import FLOOR_TOKENS, Job, Model
 from heylook_core.text.prompt import Prepared
 from heylook_core.workers.protocol import Gauges, Lease
 

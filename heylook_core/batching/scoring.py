@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from heylook_core.engine import Codec
 from heylook_core.messages import Event, PromptLogprobs, ScoredToken, TopToken
-from heylook_core.provider import Codec, Job
+from heylook_core.provider import Job
 
 # Logits are rows x vocabulary: 64 rows of a vocabulary of 150,000 are 38 MB.
 MOST_ROWS = 64

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import msgspec
 import numpy as np
 
-from heylook_core.provider import Snapshot
+from heylook_core.engine import Snapshot
 from heylook_core.vision import outside_pictures
 
 Tokens: TypeAlias = Sequence[int] | np.ndarray[Any, Any]

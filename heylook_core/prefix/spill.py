@@ -13,10 +13,10 @@ from queue import PriorityQueue
 
 import numpy as np
 
+from heylook_core.engine import Engine, Snapshot
 from heylook_core.prefix.cache import PrefixCache
 from heylook_core.prefix.figures import TierFigures
 from heylook_core.prefix.tier import Found, PrefixTier, Stored
-from heylook_core.provider import Engine, Snapshot
 
 log = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from heylook_core.engine import Codec
 from heylook_core.messages import ChatRequest
-from heylook_core.provider import Codec
 
 # Beyond this the place is given in tokens: spelling out a longer prompt would hold up the running streams.
 MOST_TOKENS = 16_384

@@ -20,9 +20,10 @@ from itertools import count
 
 import pytest
 
+from heylook_core.engine import AtMark, Budget, Engine, SequenceTask, Snapshot, Token
 from heylook_core.messages import SamplerSettings
 from heylook_core.prefix.cache import PrefixCache
-from heylook_core.provider import AtMark, Budget, Engine, Model, SequenceTask, Snapshot, Token
+from heylook_core.provider import Model
 from heylook_core.testkit.answers import Answer
 from heylook_core.vision import MediaSpan
 

@@ -24,6 +24,19 @@ from typing import Any
 import numpy as np
 
 from heylook_core.batching.pooling import check_dimensions, check_length, normalised
+from heylook_core.engine import (
+    AtMark,
+    Broken,
+    Budget,
+    Codec,
+    Decoder,
+    Engine,
+    Out,
+    Prefilled,
+    SequenceTask,
+    Snapshot,
+    Token,
+)
 from heylook_core.errors import InvalidRequest, LoadFailed
 from heylook_core.messages import (
     Event,
@@ -38,24 +51,13 @@ from heylook_core.messages import (
 )
 from heylook_core.provider import (
     FLOOR_TOKENS,
-    AtMark,
-    Broken,
-    Budget,
     Capability,
-    Codec,
-    Decoder,
     EmbedOptions,
-    Engine,
     Estimate,
     Job,
     Model,
     ModelInfo,
-    Out,
-    Prefilled,
     Provider,
-    SequenceTask,
-    Snapshot,
-    Token,
     TokenConfig,
 )
 from heylook_core.vision import Encode, MediaSpan, Prompt, Vision, at_placeholders

@@ -11,9 +11,9 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any
 
+from heylook_core.engine import Codec, Guide
 from heylook_core.errors import InvalidRequest, Unsupported
 from heylook_core.messages import ChatRequest, Format, Thinking
-from heylook_core.provider import Codec, Guide
 from heylook_core.text.guide import Closed, Free, GrammarGuide
 from heylook_core.text.plan import TextPlan, special_parts
 from heylook_core.text.reasoning import ReasoningFormat

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from heylook_core.provider import Guide
+from heylook_core.engine import Guide
 from heylook_core.text.closing import JsonEnding
 from heylook_core.text.masks import Mask, Masks, packed
 

@@ -6,8 +6,8 @@ import codecs
 from collections import deque
 from collections.abc import Mapping, Sequence
 
+from heylook_core.engine import Codec, Token
 from heylook_core.messages import Event, Logprobs, Reasoning, Text, TopToken
-from heylook_core.provider import Codec, Token
 from heylook_core.text.markers import Produced, Stage
 from heylook_core.text.stops import StopMatcher
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import msgspec
 
+from heylook_core.engine import Codec
 from heylook_core.messages import ChatRequest
-from heylook_core.provider import Codec, TokenConfig
+from heylook_core.provider import TokenConfig
 from heylook_core.text.markers import Stage
 from heylook_core.text.reasoning import HARMONY, HARMONY_SIGN, ReasoningFormat, Splitter, reasoning_format
 from heylook_core.text.tools import ToolFormat, ToolStage, tool_format

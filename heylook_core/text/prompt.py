@@ -7,9 +7,10 @@ from typing import Any
 
 import msgspec
 
+from heylook_core.engine import Codec, Guide
 from heylook_core.errors import ContextExceeded, InvalidRequest, Unsupported
 from heylook_core.messages import ChatRequest, Message, SamplerSettings, TextPart, resolve
-from heylook_core.provider import Codec, Guide, ModelInfo, TokenConfig
+from heylook_core.provider import ModelInfo, TokenConfig
 from heylook_core.text.grammars import Grammars
 from heylook_core.text.overflow import Shortened, shorten
 from heylook_core.text.pictures import marked, pictures_of, texts_of

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heylook_core.engine import Snapshot
 from heylook_core.prefix.cache import PrefixCache, common_prefix
-from heylook_core.provider import Snapshot
 from heylook_core.testkit.toy import BYTES_PER_TOKEN, ToySnapshot
 
 TOKENS = st.lists(st.integers(0, 2), max_size=12)

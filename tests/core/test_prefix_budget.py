@@ -9,10 +9,11 @@ from collections.abc import Iterable
 import pytest
 
 from heylook_core.catalog import Catalog
+from heylook_core.engine import Snapshot
 from heylook_core.messages import ChatRequest, Event, Finished, Message, Role, Sampling, TextPart
 from heylook_core.plugins import Plugins
 from heylook_core.prefix.cache import PrefixCache
-from heylook_core.provider import ModelSpec, Snapshot
+from heylook_core.provider import ModelSpec
 from heylook_core.serving import Serving
 from heylook_core.settings import ModelEntry, Settings
 from heylook_core.testkit.toy import ToyConfig, ToyModel, ToyProvider

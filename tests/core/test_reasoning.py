@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heylook_core.engine import Token
 from heylook_core.errors import ConfigError
 from heylook_core.messages import ChatRequest, Event, Logprobs, Message, Reasoning, Text, TextPart
-from heylook_core.provider import ModelInfo, Token, TokenConfig
+from heylook_core.provider import ModelInfo, TokenConfig
 from heylook_core.testkit.toy import TEMPLATE, ToyCodec
 from heylook_core.text.pipeline import TextPipeline
 from heylook_core.text.plan import TextPlan, formats_of, plan_of

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from heylook_core.engine import Snapshot
 from heylook_core.errors import PluginError
 from heylook_core.prefix import spill
 from heylook_core.prefix.cache import PrefixCache
 from heylook_core.prefix.figures import TierFigures
 from heylook_core.prefix.spill import Spill
 from heylook_core.prefix.tier import Found, PrefixTier, Stored
-from heylook_core.provider import Snapshot
 from heylook_core.testkit.toy import ToyConfig, ToyModel
 
 BYTES = 1000

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from heylook_core.engine import Token
 from heylook_core.errors import ContextExceeded, InvalidRequest, Unsupported
 from heylook_core.messages import ChatRequest, Logprobs, Message, Sampling, Text, TextPart, Thinking, Tool, ToolCall
-from heylook_core.provider import ModelInfo, Token, TokenConfig
+from heylook_core.provider import ModelInfo, TokenConfig
 from heylook_core.testkit.toy import EOS, TEMPLATE, ToyCodec
 from heylook_core.text.pipeline import TextPipeline
 from heylook_core.text.prompt import DEFAULT_MAX_TOKENS, Preparation

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from heylook_core.engine import Decoder, Token
 from heylook_core.errors import ConfigError, InvalidRequest
 from heylook_core.messages import (
     ChatRequest,
@@ -26,7 +27,7 @@ from heylook_core.messages import (
     ToolChoice,
     ToolOpen,
 )
-from heylook_core.provider import Decoder, Token, TokenConfig
+from heylook_core.provider import TokenConfig
 from heylook_core.testkit.llama_sdist import chat_templates
 from heylook_core.testkit.toy import TEMPLATE, ToyCodec
 from heylook_core.text.markers import Produced, Stage

@@ -39,9 +39,7 @@ class Block(nn.Module):
         """Each conversation by itself: faster than a mask over all of them, most of which would be empty."""
         heads = (_rotated(self._heads(self.q(x)), turn), _rotated(self._heads(self.k(x)), turn), self._heads(self.v(x)))
         apart = zip(*(part.split(lengths, 2) for part in heads), strict=True)
-        seen = [
-            functional.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True) for q, k, v in apart
-        ]
+        seen = [functional.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True) for q, k, v in apart]
         found: Tensor = self.o(torch.cat(seen, 2)[0].transpose(0, 1).reshape(len(x), -1))
         return found
 

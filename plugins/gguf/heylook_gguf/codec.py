@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from heylook_core.engine import Codec, Decoder
 from heylook_core.errors import InvalidRequest
-from heylook_core.provider import Codec, Decoder
 from heylook_gguf.library import Library
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from heylook_core.engine import AtMark, Broken, Budget, Engine, Out, Prefilled, SequenceTask, Snapshot, Token
 from heylook_core.errors import EngineFailed, InvalidRequest
-from heylook_core.provider import AtMark, Broken, Budget, Engine, Out, Prefilled, SequenceTask, Snapshot, Token
 from heylook_gguf.context import ABORTED, DONE, FULL, Context
 from heylook_gguf.footprint import Footprint, measured
 from heylook_gguf.library import Library

@@ -13,7 +13,8 @@ from importlib.util import find_spec
 from typing import Any
 
 from heylook_core.batching.scoring import Scoring
-from heylook_core.provider import Capability, EmbedOptions, Engine, Job, Model, ModelInfo
+from heylook_core.engine import Engine
+from heylook_core.provider import Capability, EmbedOptions, Job, Model, ModelInfo
 from heylook_gguf.codec import GgufCodec
 from heylook_gguf.config import GgufConfig
 from heylook_gguf.context import Context

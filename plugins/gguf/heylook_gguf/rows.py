@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from heylook_core.provider import SequenceTask
+from heylook_core.engine import SequenceTask
 from heylook_gguf.sampling import Sampler
 from heylook_gguf.slots import Slot
 from heylook_gguf.stretch import Stretch

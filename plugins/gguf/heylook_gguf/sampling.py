@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from heylook_core.engine import Guide
 from heylook_core.messages import SamplerSettings
-from heylook_core.provider import Guide
 from heylook_core.text.masks import MadeOfMasks, Mask
 from heylook_gguf.library import Library
 

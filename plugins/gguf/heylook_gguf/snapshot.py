@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from heylook_core.provider import Snapshot
+from heylook_core.engine import Snapshot
 
 if TYPE_CHECKING:
     from heylook_gguf.slots import Slot, Slots

@@ -102,8 +102,8 @@ def test_an_empty_input_is_refused(model: GgufModel) -> None:
 
 
 def test_chat_goes_on_beside_embeddings(model: GgufModel, inputs: list[list[int]]) -> None:
+    from heylook_core.engine import Budget, SequenceTask, Token
     from heylook_core.messages import SamplerSettings
-    from heylook_core.provider import Budget, SequenceTask, Token
 
     engine = model.lanes()[0]
 

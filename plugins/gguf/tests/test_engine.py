@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from heylook_core.engine import AtMark, Broken, Budget, Engine, Prefilled, SequenceTask, Snapshot, Token
 from heylook_core.errors import EngineFailed, InvalidRequest
 from heylook_core.messages import SamplerSettings
-from heylook_core.provider import AtMark, Broken, Budget, Engine, Prefilled, SequenceTask, Snapshot, Token
 from heylook_core.testkit.engine_contract import EngineContract
 from heylook_gguf.engine import GgufEngine
 from heylook_gguf.model import GgufModel

@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from heylook_core.engine import Budget, SequenceTask, Token
 from heylook_core.errors import LoadFailed
 from heylook_core.messages import SamplerSettings
-from heylook_core.provider import Budget, ModelSpec, SequenceTask, Token
+from heylook_core.provider import ModelSpec
 from heylook_gguf.model import GgufModel
 from heylook_gguf.provider import GgufProvider
 from heylook_gguf.template import CHATML

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from heylook_core.engine import Budget, Guide, SequenceTask, Token
 from heylook_core.messages import SamplerSettings
-from heylook_core.provider import Budget, Guide, SequenceTask, Token
 from heylook_gguf.library import library
 from heylook_gguf.model import GgufModel
 from heylook_gguf.sampling import Candidates, NoToken, Sampler, logprobs

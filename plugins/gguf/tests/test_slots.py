@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from heylook_core.engine import Broken, Budget, SequenceTask, Token
 from heylook_core.messages import SamplerSettings
-from heylook_core.provider import Broken, Budget, SequenceTask, Token
 from heylook_gguf.engine import GgufEngine
 from heylook_gguf.model import GgufModel
 from heylook_gguf.slots import Slot

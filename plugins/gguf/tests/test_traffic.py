@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from heylook_core.engine import AtMark, Budget, SequenceTask, Token
 from heylook_core.messages import SamplerSettings
 from heylook_core.prefix.cache import PrefixCache
-from heylook_core.provider import AtMark, Budget, SequenceTask, Token
 from heylook_gguf.engine import GgufEngine
 from heylook_gguf.model import GgufModel
 

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+from heylook_core.engine import Codec, Decoder
 from heylook_core.errors import Unsupported
-from heylook_core.provider import Codec, Decoder
 from heylook_mlx.decoding import PieceDecoder, Pieces, TextDecoder
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import mlx.core as mx
 import numpy as np
 
-from heylook_core.provider import Guide
+from heylook_core.engine import Guide
 from heylook_core.text.masks import MadeOfMasks, Mask
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ import mlx.core as mx
 from mlx_lm.generate import BatchGenerator, StopSequences
 from mlx_lm.utils import maybe_set_recommended_wired_limit
 
-from heylook_core.provider import AtMark, Broken, Budget, Engine, Out, Prefilled, SequenceTask, Snapshot, Token
+from heylook_core.engine import AtMark, Broken, Budget, Engine, Out, Prefilled, SequenceTask, Snapshot, Token
 from heylook_mlx import logprobs
 from heylook_mlx.caches import Footprint, fresh
 from heylook_mlx.rows import Row, token_out

@@ -14,8 +14,9 @@ import numpy as np
 from mlx_lm.models.cache import KVCache
 
 from heylook_core.batching.scoring import Scoring
+from heylook_core.engine import Engine
 from heylook_core.errors import LoadFailed, Unsupported
-from heylook_core.provider import EmbedOptions, Engine, Job, Model, ModelInfo
+from heylook_core.provider import EmbedOptions, Job, Model, ModelInfo
 from heylook_mlx import description
 from heylook_mlx.caches import Footprint, can_be_cut_anywhere, fresh, leaves, probe
 from heylook_mlx.codec import can_guide, codec_of

@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from heylook_core.engine import SequenceTask, Token
 from heylook_core.errors import InvalidRequest
-from heylook_core.provider import SequenceTask, Token
 from heylook_mlx.constraint import GuidedLogits
 from heylook_mlx.logprobs import RawLogits
 from heylook_mlx.sampling import Processor, processors

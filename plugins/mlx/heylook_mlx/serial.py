@@ -9,7 +9,7 @@ from typing import Any
 import mlx.core as mx
 from mlx_lm.utils import maybe_set_recommended_wired_limit
 
-from heylook_core.provider import AtMark, Broken, Budget, Engine, Out, Prefilled, SequenceTask, Snapshot
+from heylook_core.engine import AtMark, Broken, Budget, Engine, Out, Prefilled, SequenceTask, Snapshot
 from heylook_mlx import logprobs
 from heylook_mlx.caches import Footprint
 from heylook_mlx.rows import Row, token_out

@@ -12,8 +12,8 @@ from mlx.utils import tree_flatten, tree_unflatten
 from mlx_lm.models import cache as mlx_cache
 from mlx_lm.models.cache import KVCache, QuantizedKVCache, RotatingKVCache
 
+from heylook_core.engine import Snapshot
 from heylook_core.errors import EngineFailed
-from heylook_core.provider import Snapshot
 from heylook_mlx.caches import leaves
 from heylook_mlx.shift import Shift
 

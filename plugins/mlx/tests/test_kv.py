@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from mlx_lm.models.cache import KVCache, QuantizedKVCache, RotatingKVCache
 
+from heylook_core.engine import Budget, SequenceTask, Token
 from heylook_core.errors import LoadFailed
 from heylook_core.messages import SamplerSettings
-from heylook_core.provider import Budget, SequenceTask, Token
 
 pytestmark = pytest.mark.integration
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from heylook_core.engine import AtMark, Broken, Budget, Guide, Prefilled, SequenceTask, Token
 from heylook_core.errors import InvalidRequest
 from heylook_core.messages import SamplerSettings
-from heylook_core.provider import AtMark, Broken, Budget, Guide, Prefilled, SequenceTask, Token
 
 pytestmark = pytest.mark.integration
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from mlx_lm.sample_utils import greedy_sampler
 
+from heylook_core.engine import Guide
 from heylook_core.messages import SamplerSettings
-from heylook_core.provider import Guide
 from heylook_mlx.constraint import GuidedLogits
 from heylook_mlx.logprobs import LOWEST, RawLogits, Wanted, measure
 from heylook_mlx.sampling import Sampler, Samplers, apply_typical_p, processors

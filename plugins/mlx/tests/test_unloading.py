@@ -11,8 +11,8 @@ import threading
 
 import pytest
 
+from heylook_core.engine import Budget, SequenceTask, Token
 from heylook_core.messages import SamplerSettings
-from heylook_core.provider import Budget, SequenceTask, Token
 
 pytestmark = pytest.mark.integration
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
+from heylook_core.engine import Out, SequenceTask
 from heylook_core.errors import EngineFailed, HeylookError
-from heylook_core.provider import Out, SequenceTask
 from heylook_gguf.context import ABORTED, DONE, FULL
 from heylook_gguf.engine import GgufEngine, reason
 from heylook_gguf.rows import Part, Row

@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from heylook_core.engine import Budget, SequenceTask, Snapshot, Token
 from heylook_core.errors import EngineFailed, InvalidRequest, LoadFailed
 from heylook_core.media.images.decode import picture_of
 from heylook_core.messages import Message, Picture, SamplerSettings, TextPart
-from heylook_core.provider import Budget, SequenceTask, Snapshot, Token
 from heylook_core.testkit import EngineContract
 from heylook_core.testkit.answers import Answer
 from heylook_core.testkit.engine_contract import Drive

@@ -6,7 +6,7 @@ from typing import Any
 
 import mlx.core as mx
 
-from heylook_core.provider import AtMark, Broken, Budget, Out, Prefilled, SequenceTask, Snapshot
+from heylook_core.engine import AtMark, Broken, Budget, Out, Prefilled, SequenceTask, Snapshot
 from heylook_mlx.caches import Footprint, fresh
 from heylook_mlx.engine import BatchEngine
 from heylook_mlx.rows import Row

@@ -6,7 +6,7 @@ from typing import Any
 
 import mlx.core as mx
 
-from heylook_core.provider import SequenceTask
+from heylook_core.engine import SequenceTask
 from heylook_core.vision import MediaSpan
 from heylook_mlx.rows import Row
 from heylook_mlx.shift import Shift

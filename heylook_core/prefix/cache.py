@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from operator import methodcaller
 from typing import Any, TypeAlias
@@ -16,8 +16,9 @@ from heylook_core.vision import outside_pictures
 
 Tokens: TypeAlias = Sequence[int] | np.ndarray[Any, Any]
 
-# How many of the least recently used entries are compared when one has to leave.
+# How many of the least recently used entries are compared when one has to leave, and how often the oldest may stay.
 OLDEST = 4
+SPARED = 8
 
 
 class Hit(msgspec.Struct, frozen=True):
@@ -48,6 +49,7 @@ class PrefixCache:
         self._on_evict = on_evict
         self._trims = trims
         self._entries: OrderedDict[int, Snapshot] = OrderedDict()
+        self._spared: Counter[int] = Counter()
         self._next = 0
 
     @property
@@ -69,9 +71,9 @@ class PrefixCache:
         for key in sorted(candidates, key=lambda key: self._preference(key, usable[key]), reverse=True):
             snapshot = self._entries[key].cut(usable[key])
             if snapshot is not None:
-                self._entries.move_to_end(key)
+                self._used(key)
                 self.hits += 1
-                return _hit(snapshot, usable[key], len(prompt))
+                return _hit(snapshot, usable[key], len(prompt), max(shared.values()))
         if candidates:
             return Hit(None, 0, "no kept state can be cut to the shared prefix")
         return Hit(None, 0, self._why_nothing(shared))
@@ -91,9 +93,9 @@ class PrefixCache:
             return
         for key, other in list(self._entries.items()):
             if self._covers(snapshot, other):
-                self._remove(key)
+                self._taken(key).drop()
             elif self._trims and self._covers(other, snapshot):
-                self._entries.move_to_end(key)
+                self._used(key)
                 snapshot.drop()
                 return
         self._entries[self._next] = snapshot
@@ -104,7 +106,7 @@ class PrefixCache:
         """Let go until at most `budget` bytes are kept; returns the bytes freed."""
         freed, held = 0, self.nbytes
         while self._entries and held - freed > budget:
-            snapshot = self._entries.pop(self._least_useful())
+            snapshot = self._taken(self._least_useful())
             freed += snapshot.nbytes
             self._on_evict(snapshot)
         self.evicted_bytes += freed
@@ -117,7 +119,7 @@ class PrefixCache:
     def drain(self) -> Iterator[Snapshot]:
         """Everything, least recently used first; each belongs to the caller as it is taken."""
         while self._entries:
-            yield self._entries.popitem(last=False)[1]
+            yield self._taken(next(iter(self._entries)))
 
     def clear(self) -> None:
         for snapshot in self.drain():
@@ -126,18 +128,28 @@ class PrefixCache:
     def _least_useful(self) -> int:
         """Of the least recently used entries the one that takes the fewest tokens along that no other entry holds.
 
-        So the last holder of a long shared beginning stays longer than one of several.
+        So the last holder of a long shared beginning stays longer than one of several, but not for ever: after `SPARED`
+        others that left in its place it is the one, however long. What was used last never leaves before another.
         """
-        oldest = list(itertools.islice(self._entries, OLDEST))
-        return min(oldest, key=lambda key: len(self._entries[key].tokens) - self._shared_with_others(key))
+        oldest = list(itertools.islice(self._entries, max(1, min(OLDEST, len(self._entries) - 1))))
+        if self._spared[oldest[0]] >= SPARED:
+            return oldest[0]
+        found = min(oldest, key=lambda key: len(self._entries[key].tokens) - self._shared_with_others(key))
+        self._spared[oldest[0]] += 1
+        return found
+
+    def _used(self, key: int) -> None:
+        self._entries.move_to_end(key)
+        del self._spared[key]
+
+    def _taken(self, key: int) -> Snapshot:
+        del self._spared[key]
+        return self._entries.pop(key)
 
     def _shared_with_others(self, key: int) -> int:
         tokens = self._entries[key].tokens
         others = (other.tokens for name, other in self._entries.items() if name != key)
         return max((common_prefix(tokens, other) for other in others), default=0) if self._trims else 0
-
-    def _remove(self, key: int) -> None:
-        self._entries.pop(key).drop()
 
     def _usable(self, key: int, shared: int, prompt: np.ndarray[Any, Any]) -> int:
         """A picture is used whole or not at all: its positions may see each other."""
@@ -165,9 +177,12 @@ class PrefixCache:
         return f"a kept state shares {longest} tokens but cannot be cut there"
 
 
-def _hit(snapshot: Snapshot, n: int, prompt: int) -> Hit:
+def _hit(snapshot: Snapshot, n: int, prompt: int, longest: int) -> Hit:
+    """`longest` is what any kept state shares with the prompt of `prompt` tokens."""
     if n == prompt - 1:
         return Hit(snapshot, n, "all but the last token was kept")
+    if longest > n:
+        return Hit(snapshot, n, f"a kept state shares {longest} tokens but cannot be cut there")
     return Hit(snapshot, n, f"first difference at token {n}", differs=True)
 
 

@@ -147,6 +147,38 @@ def test_a_lookup_costs_one_comparison_for_each_kept_state_and_one_cut(monkeypat
     assert sum(one.cuts for one in kept) == 1
 
 
+def test_long_conversations_that_nobody_goes_on_with_make_room_for_those_that_go_on() -> None:
+    cache = PrefixCache(BYTES_PER_TOKEN * 2000, trims=True)
+    for number in range(3):
+        cache.keep(snapshot([number] * 600))
+    reused: list[int] = []
+    for turn in range(20):
+        for talk in range(4):
+            tokens = [10, 20 + talk] * (50 + 5 * turn)
+            reused.append(cache.find(tokens).n)
+            cache.keep(snapshot(tokens))
+    assert reused[-8:] == [100 + 10 * turn for turn in (17, 18) for _ in range(4)]
+
+
+def test_what_was_just_kept_is_there_for_the_next_request_however_short_it_is() -> None:
+    cache = PrefixCache(BYTES_PER_TOKEN * 100, trims=True)
+    cache.keep(snapshot([1] * 60))
+    cache.keep(snapshot([2] * 30))
+    cache.keep(snapshot([3] * 20))
+    assert cache.find([3] * 21).n == 20
+    assert cache.shrink(0) > 0
+    assert len(cache) == 0
+
+
+def test_a_shorter_state_is_used_and_the_longer_one_told_where_states_cannot_be_cut() -> None:
+    cache = PrefixCache(1 << 20, trims=False)
+    cache.keep(snapshot([1] * 5, trims=False))
+    cache.keep(snapshot([1] * 9, trims=False))
+    hit = cache.find([1] * 8 + [2])
+    assert (hit.n, hit.differs) == (5, False)
+    assert "shares 8 tokens but cannot be cut" in hit.why
+
+
 def test_the_last_holder_of_a_long_shared_beginning_outlives_more_recent_ones() -> None:
     system = list(range(100, 200))
     cache = PrefixCache(BYTES_PER_TOKEN * 330, trims=True)

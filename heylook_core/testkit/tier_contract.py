@@ -1,8 +1,8 @@
 """What every prefix tier promises, as tests. Inherit, and say how to open one.
 
 class TestMyTier(PrefixTierContract):
-    def open(self, folder, fingerprint="model", max_bytes=1 << 20):
-        return MyTier(MyConfig(folder=str(folder), max_bytes=max_bytes), fingerprint)
+    def open(self, folder, fingerprint="model", max_bytes=1 << 20, trims=True):
+        return MyTier(MyConfig(folder=str(folder), max_bytes=max_bytes), fingerprint, trims)
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ class PrefixTierContract:
 
     refuses_a_second = True
 
-    def open(self, folder: Path, fingerprint: str = "model", max_bytes: int = 1 << 20) -> PrefixTier:
+    def open(
+        self, folder: Path, fingerprint: str = "model", max_bytes: int = 1 << 20, trims: bool = True
+    ) -> PrefixTier:
         raise NotImplementedError("open a tier in this folder")
 
     def test_what_was_put_is_found_and_fetched_as_it_was(self, tmp_path: Path) -> None:
@@ -67,6 +69,47 @@ class PrefixTierContract:
         found = tier.probe(ids([1, 2, 3, 4, 5]))
         assert found is not None
         assert contents(tier, found.key) == [bytes(one) for one in buffers(2)]
+        tier.close()
+
+    def test_of_states_that_can_be_cut_the_longest_stands_for_those_that_it_begins_with(self, tmp_path: Path) -> None:
+        tier = self.open(tmp_path)
+        tier.put([1, 2], HEADER, buffers(1))
+        tier.put([1, 2, 3, 4], HEADER, buffers(2))
+        assert not tier.put([1, 2, 3], HEADER, buffers(3))
+        found = tier.probe(ids([1, 2, 9]))
+        assert found is not None
+        assert contents(tier, found.key) == [bytes(one) for one in buffers(2)]
+        tier.close()
+
+    @pytest.mark.parametrize("order", [((1, 2), (1, 2, 3, 4)), ((1, 2, 3, 4), (1, 2))], ids=["longer", "shorter"])
+    def test_a_state_that_cannot_be_cut_leaves_those_that_it_begins_with(
+        self, tmp_path: Path, order: tuple[tuple[int, ...], ...]
+    ) -> None:
+        """The state at the end of the system text is what another question goes on from."""
+        tier = self.open(tmp_path, trims=False)
+        for tokens in order:
+            assert tier.put(list(tokens), HEADER, buffers(len(tokens)))
+        tier.close()
+        again = self.open(tmp_path, trims=False)
+        for prompt, held in (([1, 2, 9], 2), ([1, 2, 3, 4], 2), ([1, 2, 3, 4, 9], 4)):
+            found = again.probe(ids(prompt))
+            assert found is not None
+            assert found.n == held
+            assert contents(again, found.key) == [bytes(one) for one in buffers(held)]
+        again.close()
+
+    def test_a_state_that_cannot_be_cut_is_found_only_where_all_of_it_is_wanted(self, tmp_path: Path) -> None:
+        tier = self.open(tmp_path, trims=False)
+        tier.put([1, 2, 3], HEADER, buffers(1))
+        for prompt in ([1, 2], [1, 2, 3], [1, 2, 9, 9]):
+            assert tier.probe(ids(prompt)) is None
+        tier.close()
+
+    def test_the_same_tokens_are_kept_once(self, tmp_path: Path) -> None:
+        tier = self.open(tmp_path, trims=False)
+        tier.put([1, 2, 3], HEADER, buffers(1))
+        tier.put([1, 2, 3], HEADER, buffers(1))
+        assert tier.figures().entries == 1
         tier.close()
 
     def test_entries_survive_a_restart(self, tmp_path: Path) -> None:

@@ -200,7 +200,7 @@ class Worker:
 
         self._loop = TurnLoop(self._model, self._load.lease, self._frame.emit, self._finish, named=self._name)
         tier = self._load.tier
-        if tier is not None:
+        if tier is not None and self._model.lanes():
             self._loop.spill = self._open_spill(tier, self._model, self._loop)
 
     def _open_spill(self, tier: TierSettings, model: Model, loop: TurnLoop) -> Spill:
@@ -208,7 +208,7 @@ class Worker:
 
         def opened() -> PrefixTier:
             cls: type[PrefixTier] = self._load_plugin("heylook.prefix_tiers", tier.name)
-            return cls(msgspec.convert(tier.config, cls.Config), model.info.fingerprint)
+            return cls(msgspec.convert(tier.config, cls.Config), model.info.fingerprint, model.info.trims)
 
         return Spill(opened, model.lanes()[0], loop.cache, self._post)
 

@@ -11,6 +11,7 @@ import pytest
 from heylook_core.catalog import Catalog
 from heylook_core.messages import ChatRequest, Message, Sampling, TextPart
 from heylook_core.plugins import Plugins
+from heylook_core.provider import EmbedOptions
 from heylook_core.serving import Serving
 from heylook_core.settings import ModelEntry, Settings, TierSettings
 
@@ -19,9 +20,24 @@ pytest.importorskip("heylook_disk_cache", reason="the disk tier is not installed
 LONG = "tell me everything about the sea and the ships on it " * 8
 
 
-def chat(text: str, model: str = "toy") -> ChatRequest:
-    message = Message("user", (TextPart(text),))
-    return ChatRequest(model=model, messages=(message,), sampling=Sampling(temperature=0), max_tokens=12)
+# A model that embeds and does not write, as a BERT does: there is nothing to keep prefixes of.
+ENCODER = """
+from heylook_core.testkit.toy import ToyModel, ToyProvider
+
+class Encoder(ToyModel):
+    def lanes(self):
+        return []
+
+class EncoderProvider(ToyProvider):
+    def load(self):
+        return Encoder(self.config)
+"""
+
+
+def chat(text: str, model: str = "toy", system: str = "") -> ChatRequest:
+    messages = [Message("system", (TextPart(system),))] if system else []
+    messages.append(Message("user", (TextPart(text),)))
+    return ChatRequest(model=model, messages=tuple(messages), sampling=Sampling(temperature=0), max_tokens=12)
 
 
 def serve(
@@ -32,10 +48,16 @@ def serve(
     kept: int = 1 << 20,
     names: tuple[str, ...] = ("toy",),
     max_loaded: int = 2,
+    provider: str = "toy",
+    trims: bool = True,
 ) -> None:
     async def whole() -> None:
         tier = TierSettings(name="disk", config={"folder": str(folder)}) if folder is not None else None
-        models = tuple(ModelEntry(id=name, provider="toy", placement=placement) for name in names)  # type: ignore[arg-type]
+        config = {"trims": trims}
+        models = tuple(
+            ModelEntry(id=name, provider=provider, placement=placement, config=config)  # type: ignore[arg-type]
+            for name in names
+        )
         settings = Settings(models=models, prefix_cache_bytes=kept, prefix_tier=tier, max_loaded_models=max_loaded)
         plugins = Plugins()
         serving = Serving(settings, Catalog(settings, plugins), plugins)
@@ -73,6 +95,37 @@ def test_a_prefix_survives_a_restart(tmp_path: Path, placement: str) -> None:
     assert warm == cold
     assert nothing == 0
     assert cached > 400
+
+
+def test_where_states_cannot_be_cut_another_question_goes_on_from_the_system_text_after_a_restart(
+    tmp_path: Path,
+) -> None:
+    answers: list[tuple[str, int]] = []
+
+    async def first(serving: Serving) -> None:
+        await answer(serving, chat("Which ships went by?", system=LONG))
+
+    async def then(serving: Serving) -> None:
+        answers.append(await answer(serving, chat("Who keeps the lamp?", system=LONG)))
+
+    serve(tmp_path, first, trims=False)
+    serve(tmp_path, then, trims=False)
+    serve(None, then, trims=False)
+    (warm, cached), (cold, nothing) = answers
+    assert warm == cold
+    assert cached > 400
+    assert nothing == 0
+
+
+def test_a_model_that_only_embeds_loads_with_a_tier(tmp_path: Path, site) -> None:
+    entry_points = "[heylook.providers]\nencoder = encoder_only:EncoderProvider\n"
+    site.install("heylook-encoder", entry_points, encoder_only=ENCODER)
+
+    async def scenario(serving: Serving) -> None:
+        vectors = await serving.embed("toy", ["a"], EmbedOptions(), request_id="e", dialect="test")
+        assert vectors.rows == 1
+
+    serve(tmp_path / "tier", scenario, provider="encoder")
 
 
 def test_a_prefix_survives_a_swap_of_models(tmp_path: Path) -> None:

@@ -62,8 +62,9 @@ class DiskTier(PrefixTier):
 
     Config = DiskConfig
 
-    def __init__(self, config: DiskConfig, fingerprint: str) -> None:
+    def __init__(self, config: DiskConfig, fingerprint: str, trims: bool) -> None:
         self._fingerprint = fingerprint
+        self._trims = trims
         self._budget = config.max_bytes
         name = hashlib.sha256(fingerprint.encode()).hexdigest()[:16]
         self._folder = Path(config.folder).expanduser() / name
@@ -76,7 +77,7 @@ class DiskTier(PrefixTier):
 
     def probe(self, tokens: np.ndarray[Any, Any]) -> Found | None:
         best = max(
-            (Found(key, common_prefix(kept.tokens, tokens)) for key, kept in self._entries.items()),
+            (Found(key, self._usable(kept, tokens)) for key, kept in self._entries.items()),
             key=lambda found: found.n,
             default=None,
         )
@@ -107,7 +108,7 @@ class DiskTier(PrefixTier):
         path = self._written(tokens, header, buffers)
         if path is None:
             return False
-        for key in [key for key, kept in self._entries.items() if _begins(ids, kept.tokens)]:
+        for key in [key for key, kept in self._entries.items() if self._stands_for(ids, kept.tokens)]:
             self._remove(key)
         stat = path.stat()
         self._entries[path.stem] = Kept(path, ids, stat.st_size, stat.st_mtime)
@@ -159,8 +160,18 @@ class DiskTier(PrefixTier):
         return Kept(path, head.ids, stat.st_size, stat.st_mtime)
 
     def _covered(self, ids: np.ndarray[Any, Any]) -> bool:
-        """Another entry holds all of these tokens already."""
-        return any(_begins(kept.tokens, ids) for kept in self._entries.values())
+        """Another entry can be used wherever one of these tokens could."""
+        return any(self._stands_for(kept.tokens, ids) for kept in self._entries.values())
+
+    def _stands_for(self, one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
+        if not self._trims and len(one) != len(other):
+            return False
+        return common_prefix(one, other) == len(other)
+
+    def _usable(self, kept: Kept, tokens: np.ndarray[Any, Any]) -> int:
+        """How many of `tokens` the entry can spare: where states cannot be cut, all that it holds or nothing."""
+        shared = common_prefix(kept.tokens, tokens)
+        return shared if self._trims or shared == len(kept.tokens) < len(tokens) else 0
 
     @property
     def _held(self) -> int:
@@ -187,10 +198,6 @@ class DiskTier(PrefixTier):
         self._damaged += 1
         log.warning("The stored prefix %s is removed: %s", path.name, error)
         _unlink(path)
-
-
-def _begins(longer: np.ndarray[Any, Any], shorter: np.ndarray[Any, Any]) -> bool:
-    return common_prefix(longer, shorter) == len(shorter)
 
 
 def _unlink(path: Path) -> None:

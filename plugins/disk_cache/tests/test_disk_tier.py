@@ -18,8 +18,8 @@ from heylook_disk_cache import entry
 from heylook_disk_cache.tier import DiskConfig, DiskTier
 
 
-def opened(folder: Path, max_bytes: int = 1 << 20) -> DiskTier:
-    return DiskTier(DiskConfig(folder=str(folder), max_bytes=max_bytes), "model")
+def opened(folder: Path, max_bytes: int = 1 << 20, trims: bool = True) -> DiskTier:
+    return DiskTier(DiskConfig(folder=str(folder), max_bytes=max_bytes), "model", trims)
 
 
 def files(folder: Path) -> list[Path]:
@@ -27,8 +27,10 @@ def files(folder: Path) -> list[Path]:
 
 
 class TestDiskTier(PrefixTierContract):
-    def open(self, folder: Path, fingerprint: str = "model", max_bytes: int = 1 << 20) -> PrefixTier:
-        return DiskTier(DiskConfig(folder=str(folder), max_bytes=max_bytes), fingerprint)
+    def open(
+        self, folder: Path, fingerprint: str = "model", max_bytes: int = 1 << 20, trims: bool = True
+    ) -> PrefixTier:
+        return DiskTier(DiskConfig(folder=str(folder), max_bytes=max_bytes), fingerprint, trims)
 
 
 def stored(folder: Path) -> Path:
@@ -107,19 +109,19 @@ def test_what_a_model_left_that_is_loaded_no_more_is_removed(tmp_path: Path) -> 
     """A new version of an engine gives its models other fingerprints: nobody would ever ask for the old entries."""
     old, long_ago = stored(tmp_path), time.time() - 31 * 86_400
     os.utime(old.parent / "lock", (long_ago, long_ago))
-    in_use = DiskTier(DiskConfig(folder=str(tmp_path)), "in use")
+    in_use = DiskTier(DiskConfig(folder=str(tmp_path)), "in use", True)
     assert not old.exists()
     in_use.put([1, 2, 3], HEADER, buffers(1))
     (kept,) = files(tmp_path)
     os.utime(kept.parent / "lock", (long_ago, long_ago))
-    DiskTier(DiskConfig(folder=str(tmp_path)), "third").close()
+    DiskTier(DiskConfig(folder=str(tmp_path)), "third", True).close()
     assert kept.exists()
     in_use.close()
 
 
 def test_a_file_of_another_model_is_not_taken_for_ours(tmp_path: Path) -> None:
     path = stored(tmp_path)
-    other = DiskTier(DiskConfig(folder=str(tmp_path)), "other")
+    other = DiskTier(DiskConfig(folder=str(tmp_path)), "other", True)
     other.put([1, 2, 3], HEADER, buffers(2))
     other.close()
     theirs = next(one for one in files(tmp_path) if one != path)
@@ -180,7 +182,7 @@ def test_a_longer_entry_replaces_those_that_it_begins_with(tmp_path: Path) -> No
 WRITER = """
 import sys, numpy as np
 from heylook_disk_cache.tier import DiskConfig, DiskTier
-tier = DiskTier(DiskConfig(folder=sys.argv[1]), "model")
+tier = DiskTier(DiskConfig(folder=sys.argv[1]), "model", True)
 print("ready", flush=True)
 number = 0
 while True:
@@ -194,7 +196,7 @@ import resource, signal, sys
 from heylook_disk_cache.tier import DiskConfig, DiskTier
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-tier = DiskTier(DiskConfig(folder=sys.argv[1]), "model")
+tier = DiskTier(DiskConfig(folder=sys.argv[1]), "model", True)
 assert not tier.put([1, 2, 3], {}, [memoryview(bytes(1_000_000))])
 assert tier.put([4, 5, 6], {}, [memoryview(bytes(1_000))])
 assert tier.figures().entries == 1

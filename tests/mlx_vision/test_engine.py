@@ -87,6 +87,16 @@ def seeing(request: pytest.FixtureRequest, folder_of: Callable[[str], Path], pro
     model.close()
 
 
+def shared(one: Any, other: Any) -> int:
+    """How many tokens two sequences begin with alike; they differ somewhere."""
+    return next(at for at, (left, right) in enumerate(zip(one, other, strict=False)) if left != right)
+
+
+def through_bytes(seeing: Seeing, snapshot: Any) -> Any:
+    header, buffers = snapshot.export()
+    return seeing.engine.restore(header, [memoryview(bytes(buffer)) for buffer in buffers])
+
+
 ONE = request(user(RED, "describe this picture please"))
 OTHER = request(user("hm ", BLUE))
 TWO = request(user("first ", RED, " then ", STRIPES, " and now?"))
@@ -152,10 +162,37 @@ def test_a_kept_state_goes_on_as_a_cold_one(seeing: Seeing):
     for more in (user("go on"), user("and ", BLUE, "?")):
         longer = request(*ONE.messages, more)
         tokens = seeing.prepared(longer).tokens
-        shared = next(at for at, (one, other) in enumerate(zip(kept.tokens, tokens, strict=False)) if one != other)
-        for cut in (shared, prepared.media[0].stop, prepared.media[0].start):
+        for cut in (shared(kept.tokens, tokens), prepared.media[0].stop, prepared.media[0].start):
             if cut:
                 assert seeing.alone(longer, prefix=kept.cut(cut), cut=cut) == seeing.alone(longer)
+
+
+@pytest.mark.parametrize("taken", ["at the end", "at a mark", "while it reads", "from disk"])
+def test_text_goes_on_from_what_it_shares_with_a_prompt_that_has_pictures(seeing: Seeing, taken: str):
+    """Its tokens come after the shared ones, however much room the pictures took up there."""
+    shown = request(user("you are asked this: ", BLUE, STRIPES, " what is it?"))
+    text = request(user("you are asked this: is it a long way from here?"))
+    cut = shared(seeing.prepared(shown).tokens, seeing.prepared(text).tokens)
+    drive = Drive(seeing.engine, 5)
+    row = seeing.begin(drive, shown, marks=(cut,) if taken == "at a mark" else ())
+    states = []
+    if taken == "while it reads":
+        while seeing.engine._readings[row.sid].row.done <= cut:
+            drive.step()
+    else:
+        while row.end is None:
+            states += drive.step()
+    states.append(seeing.engine.remove(row.sid, True))
+    kept = through_bytes(seeing, states[0]) if taken == "from disk" else states[0]
+    warm = seeing.begin(drive, text, prefix=kept.cut(cut), cut=cut)
+    drive.finish(warm)
+    left = seeing.engine.remove(warm.sid, True)
+    cold = seeing.run(text)
+    assert np.allclose(warm.logprobs, cold.logprobs, atol=1e-4)
+    assert warm.answer == cold.answer
+    longer = request(*text.messages, user("go on"))
+    cut = shared(left.tokens, seeing.prepared(longer).tokens)
+    assert seeing.alone(longer, prefix=left.cut(cut), cut=cut) == seeing.alone(longer)
 
 
 def test_a_state_at_a_mark_and_one_of_a_row_that_left_early(seeing: Seeing):
@@ -187,13 +224,11 @@ def test_a_state_survives_the_disk(seeing: Seeing):
     drive.finish(row)
     kept = seeing.engine.remove(row.sid, True)
     assert kept is not None
-    header, buffers = kept.export()
-    back = seeing.engine.restore(header, [memoryview(bytes(buffer)) for buffer in buffers])
+    back = through_bytes(seeing, kept)
     np.testing.assert_array_equal(back.tokens, kept.tokens)
     longer = request(*ONE.messages, user("go on"))
-    tokens = seeing.prepared(longer).tokens
-    shared = next(at for at, (one, other) in enumerate(zip(back.tokens, tokens, strict=False)) if one != other)
-    assert seeing.alone(longer, prefix=back.cut(shared), cut=shared) == seeing.alone(longer)
+    cut = shared(back.tokens, seeing.prepared(longer).tokens)
+    assert seeing.alone(longer, prefix=back.cut(cut), cut=cut) == seeing.alone(longer)
 
 
 def test_penalties_and_scores_take_the_models_own_tokens(seeing: Seeing):

@@ -61,5 +61,5 @@ class Shift:
         return True
 
     def trim(self, count: int) -> int:
-        """The row that goes on from a shorter state brings its own."""
+        """What is right for fewer tokens is not known here: whoever goes on from them puts in its own."""
         return count

@@ -230,6 +230,26 @@ def test_a_kept_state_goes_on_as_a_cold_one(seeing: Seeing) -> None:
             assert seeing.alone(*longer, prefix=kept.cut(cut), cut=cut) == cold
 
 
+@pytest.mark.parametrize("to_host", [False, True])
+def test_text_goes_on_from_what_it_shares_with_a_prompt_that_has_pictures(seeing: Seeing, to_host: bool) -> None:
+    """Its tokens come after the shared ones, however much room the pictures took up there."""
+    shown = (user("you are asked this: ", BLUE, STRIPES, " what is it"),)
+    text = (user("you are asked this: is it far"),)
+    drive = Drive(seeing.engine)
+    row = seeing.begin(drive, *shown)
+    drive.finish(row)
+    kept = seeing.engine.remove(row.sid, True)
+    assert kept is not None
+    if to_host:
+        header, buffers = kept.export()
+        kept = seeing.engine.restore(header, [memoryview(bytes(buffer)) for buffer in buffers])
+    cut = shared(kept, seeing.prepared(*text).tokens)
+    warm = seeing.run(*text, prefix=kept.cut(cut), cut=cut)
+    cold = seeing.run(*text)
+    assert np.allclose(warm.logprobs, cold.logprobs, atol=1e-4)
+    assert warm.answer == cold.answer
+
+
 def test_a_reused_picture_is_not_read_again(seeing: Seeing) -> None:
     drive = Drive(seeing.engine)
     first = seeing.begin(drive, *ONE)

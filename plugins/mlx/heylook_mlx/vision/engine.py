@@ -10,6 +10,7 @@ from heylook_core.engine import AtMark, Broken, Budget, Out, Prefilled, Sequence
 from heylook_mlx.caches import Footprint, fresh
 from heylook_mlx.engine import BatchEngine
 from heylook_mlx.rows import Row
+from heylook_mlx.shift import Shift
 from heylook_mlx.snapshot import MlxSnapshot
 from heylook_mlx.vision.decoder import Decoder
 from heylook_mlx.vision.features import Encoder
@@ -38,8 +39,8 @@ class VisionEngine(BatchEngine):
         with mx.stream(self._generator.stream):
             caches = self._begin(task)
             if all(span.stop <= task.cut for span in task.media):
-                if task.media and self._decoder.shifted:
-                    caches[-1] = positions(self._decoder, self._pictures, task, row.ids)[1]
+                if self._decoder.shifted:
+                    caches[-1] = self._shift(row)
                 self._enter(row, caches)
             else:
                 self._readings[task.sid] = Reading(row, caches, self._decoder, self._encoder, self._pictures)
@@ -89,6 +90,12 @@ class VisionEngine(BatchEngine):
         if task.cut and isinstance(task.prefix, MlxSnapshot):
             return task.prefix.copies()
         return fresh(self._decoder)
+
+    def _shift(self, row: Row) -> Shift:
+        """The row's own: that of its prefix may be of a picture behind the cut, which this row does not have."""
+        if not row.task.media:
+            return Shift()
+        return positions(self._decoder, self._pictures, row.task, row.ids)[1]
 
     def _read(self, sid: int, reading: Reading, most: int) -> tuple[list[Out], int]:
         """One picture, or one slice of the prompt; what it tells, and how many tokens it took."""

@@ -50,6 +50,8 @@ class TurnLoop:
         self.cache = PrefixCache(lease.kept, model.info.trims, self._evicted)
         self.spill: Spill | None = None
         self._lease = lease
+        self._confirmed = lease.serial
+        self._shrinking = False
         self._emit = emit
         self._ended = ended
         self._clock = clock
@@ -117,16 +119,21 @@ class TurnLoop:
             self._fail(rid, failed)
 
     def set_lease(self, lease: Lease) -> None:
+        self._shrinking = self._shrinking or lease.kept < self._lease.kept
         self._lease = lease
         self._stalled = False
         self.cache.budget = lease.kept
         self.cache.shrink(lease.kept)
 
     def gauges(self) -> Gauges:
+        kept, in_place = self.cache.nbytes, sum(kept.nbytes for kept in self.cache.kept() if kept.in_place)
+        if self.spill is not None:
+            kept, in_place = kept + self.spill.nbytes, in_place + self.spill.in_place
+        self._confirm(kept - in_place)
         return Gauges(
             weights=self.model.info.weights_bytes,
             live_kv=sum(engine.live_bytes() for engine in self._live),
-            kept=self.cache.nbytes,
+            kept=kept,
             live=sum(map(len, self._live.values())),
             queued=len(self._waiting) + len(self._jobs),
             entries=len(self.cache),
@@ -136,13 +143,20 @@ class TurnLoop:
             tier=self.spill.figures if self.spill is not None else None,
             tier_refused=self.spill.refused if self.spill is not None else "",
             allocated=sum(engine.allocated_bytes() for engine in self._live),
-            in_place=sum(kept.nbytes for kept in self.cache.kept() if kept.in_place),
+            in_place=in_place,
             reserved=self._reserved(),
             wanted=self._wanted if self._waiting else 0,
             floor=self._floor,
             scratch=self.model.scratch_bytes(),
-            lease=self._lease.serial,
+            lease=self._confirmed,
         )
+
+    def _confirm(self, beside: int) -> None:
+        """Of a lease that allows fewer kept bytes: once those on their way to the tier have left memory too."""
+        if self.spill is None or not self.spill.nbytes or beside <= self._lease.kept:
+            self._shrinking = False
+        if not self._shrinking:
+            self._confirmed = self._lease.serial
 
     def _reserved(self, apart_from: Engine | None = None) -> int:
         """What the running rows may come to."""
@@ -362,6 +376,8 @@ class TurnLoop:
         failed = _failure(error, "The model's engine broke while it answered")
         rows.clear()
         self.cache.clear()
+        if self.spill is not None:
+            self.spill.forget()
         engine.reset()
         for rid, choices in broken.items():
             self._fail(rid, failed, choices)

@@ -8,8 +8,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import count
 from queue import PriorityQueue
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -19,6 +21,8 @@ from heylook_core.prefix.figures import TierFigures
 from heylook_core.prefix.tier import Found, PrefixTier, Stored
 
 log = logging.getLogger(__name__)
+
+Prompt: TypeAlias = "np.ndarray[Any, Any]"
 
 # Fewer tokens than this are computed sooner than they are read from a disk and put in place.
 WORTH_FETCHING = 64
@@ -34,8 +38,8 @@ _LOOK, _PUT, _END = range(3)
 class Spill:
     """Moves snapshots between a worker's memory cache and a tier.
 
-    `ask`, `evicted`, `export_one`, `clear` and `close` are called on the engine thread. `post` brings an action back to
-    it and may be called from the io thread.
+    Its methods are called on the engine thread. `post` brings an action back to it and may be called from the io
+    thread; something is posted whenever the io thread has done a piece of work, so that new figures are told.
     """
 
     def __init__(
@@ -57,6 +61,10 @@ class Spill:
         # Exported on the engine thread, written on the io thread: each is counted by one thread only.
         self._given_bytes = 0
         self._written_bytes = 0
+        # States that were read, and how many of them have arrived; at most one is on its way.
+        self._fetched = 0
+        self._arrived = 0
+        self._arriving_bytes = 0
         self.figures = TierFigures()
         self.refused = ""
         self._thread = threading.Thread(target=self._run, name=f"{threading.current_thread().name}-io", daemon=True)
@@ -66,13 +74,26 @@ class Spill:
 
     def ask(self, tokens: list[int], go_on: Callable[[], None]) -> None:
         """Call `go_on` on the engine thread once the best prefix of `tokens` that the tier has is in memory."""
-        wanted = np.asarray(tokens, dtype=np.int32)
-        known = self._cache.likely(tokens)
-        self._give(_LOOK, lambda: self._look(wanted, known, go_on))
+        self._ask(np.asarray(tokens, dtype=np.int32), go_on)
+
+    def _ask(self, wanted: Prompt, go_on: Callable[[], None]) -> None:
+        known, arrived = self._cache.likely(wanted), self._arrived
+        self._give(_LOOK, lambda: self._look(wanted, known, arrived, go_on))
 
     @property
     def idle(self) -> bool:
         return not self._leaving
+
+    @property
+    def nbytes(self) -> int:
+        """What is held between memory and the tier: states that leave, wait to be written, or were read."""
+        leaving = sum(snapshot.nbytes for snapshot in self._leaving)
+        return leaving + self._given_bytes - self._written_bytes + self._arriving_bytes
+
+    @property
+    def in_place(self) -> int:
+        """As much of it as lies within memory that the engine has anyway."""
+        return sum(snapshot.nbytes for snapshot in self._leaving if snapshot.in_place)
 
     def evicted(self, snapshot: Snapshot) -> None:
         """The memory cache lets go of this; it is exported when the engine has a moment."""
@@ -89,9 +110,13 @@ class Spill:
 
     def clear(self) -> None:
         """Forget what memory let go of, and everything that the tier has."""
+        self.forget()
+        self._give(_PUT, self._clear)
+
+    def forget(self) -> None:
+        """Drop what memory let go of and nobody has exported: an engine that broke cannot say what it was."""
         for snapshot in self._drain():
             snapshot.drop()
-        self._give(_PUT, self._clear)
 
     def close(self, seconds: float) -> None:
         """Write everything that memory has, the longest unused first, and close the tier; takes at most `seconds`.
@@ -119,6 +144,9 @@ class Spill:
         return pending == 0 or pending + snapshot.nbytes <= MOST_PENDING_BYTES
 
     def _export(self, snapshot: Snapshot) -> None:
+        if snapshot.nbytes == 0:
+            # The engine has lost the state. Its tokens alone would keep the real one from being put.
+            return
         try:
             header, buffers = snapshot.export()
         except NotImplementedError:
@@ -134,7 +162,9 @@ class Spill:
     def _give(self, rank: int, work: Callable[[], None] | None) -> None:
         self._work.put((rank, next(self._order), work))
 
-    def _arrived(self, stored: Stored, n: int, go_on: Callable[[], None]) -> None:
+    def _take(self, stored: Stored, n: int, go_on: Callable[[], None]) -> None:
+        self._arrived += 1
+        self._arriving_bytes = 0
         try:
             self._cache.keep(self._engine.restore(stored.header, stored.buffers))
         except Exception:
@@ -149,10 +179,11 @@ class Spill:
             self._open()
             try:
                 work()
+                if self._tier is not None:
+                    self.figures = self._tier.figures()
             except Exception:
                 log.exception("The prefix tier failed")
-            if self._tier is not None:
-                self.figures = self._tier.figures()
+            self._post(_nothing)
         if self._tier is not None:
             self._tier.close()
 
@@ -168,20 +199,35 @@ class Spill:
             self.refused = str(error)
             self._retry_at = time.monotonic() + RETRY_SECONDS
 
-    def _look(self, tokens: np.ndarray[tuple[int], np.dtype[np.int32]], known: int, go_on: Callable[[], None]) -> None:
-        stored, found = None, None
-        try:
-            found = self._tier.probe(tokens) if self._tier is not None else None
-            if found is not None and min(found.n, len(tokens) - 1) >= known + WORTH_FETCHING and self._tier is not None:
-                stored = self._tier.fetch(found.key)
-        finally:
-            self._return(found, stored, go_on)
+    def _look(self, prompt: Prompt, known: int, arrived: int, go_on: Callable[[], None]) -> None:
+        """Read what spares `prompt` most, unless memory may have it since: then memory is asked once more.
 
-    def _return(self, found: Found | None, stored: Stored | None, go_on: Callable[[], None]) -> None:
-        if found is not None and stored is not None:
-            self._post(lambda: self._arrived(stored, found.n, go_on))
-        else:
-            self._post(go_on)
+        So requests that begin alike read a file once, and no more than one state waits to be taken.
+        """
+        then = go_on
+        try:
+            found = self._worth_fetching(prompt, known)
+            if found is not None and self._fetched != arrived:
+                then = partial(self._ask, prompt, go_on)
+            elif found is not None:
+                then = self._fetch(found, go_on)
+        finally:
+            self._post(then)
+
+    def _worth_fetching(self, prompt: Prompt, known: int) -> Found | None:
+        found = self._tier.probe(prompt) if self._tier is not None else None
+        if found is None or min(found.n, len(prompt) - 1) < known + WORTH_FETCHING:
+            return None
+        return found
+
+    def _fetch(self, found: Found, go_on: Callable[[], None]) -> Callable[[], None]:
+        """What is to be done on the engine thread with the state that was found."""
+        stored = self._tier.fetch(found.key) if self._tier is not None else None
+        if stored is None:
+            return go_on
+        self._arriving_bytes = sum(buffer.nbytes for buffer in stored.buffers)
+        self._fetched += 1
+        return partial(self._take, stored, found.n, go_on)
 
     def _put(self, tokens: list[int], header: dict[str, object], buffers: list[memoryview], size: int) -> None:
         try:
@@ -193,3 +239,7 @@ class Spill:
     def _clear(self) -> None:
         if self._tier is not None:
             self._tier.clear()
+
+
+def _nothing() -> None:
+    """Wakes the engine thread."""

@@ -44,12 +44,16 @@ class DiskConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Kept(msgspec.Struct):
-    """An entry as the index knows it; `used` orders entries by last use."""
+    """An entry as the index knows it; `used` orders entries by last use.
+
+    One that the system could not read is not used until the next start, but counts and leaves as any other.
+    """
 
     path: Path
     tokens: np.ndarray[Any, Any]
     nbytes: int
     used: float
+    readable: bool = True
 
 
 class DiskTier(PrefixTier):
@@ -77,7 +81,7 @@ class DiskTier(PrefixTier):
 
     def probe(self, tokens: np.ndarray[Any, Any]) -> Found | None:
         best = max(
-            (Found(key, self._usable(kept, tokens)) for key, kept in self._entries.items()),
+            (Found(key, self._usable(kept, tokens)) for key, kept in self._readable.items()),
             key=lambda found: found.n,
             default=None,
         )
@@ -89,9 +93,13 @@ class DiskTier(PrefixTier):
             return None
         try:
             head, buffers = entry.read(kept.path)
-        except (entry.Damaged, OSError) as error:
+        except (entry.Damaged, FileNotFoundError) as error:
             self._skip(kept.path, error)
             del self._entries[key]
+            return None
+        except OSError as error:
+            self._skip(kept.path, error)
+            kept.readable = False
             return None
         self._hits += 1
         kept.used = time.time()
@@ -108,10 +116,12 @@ class DiskTier(PrefixTier):
         path = self._written(tokens, header, buffers)
         if path is None:
             return False
-        for key in [key for key, kept in self._entries.items() if self._stands_for(ids, kept.tokens)]:
+        covered = [key for key, kept in self._readable.items() if self._stands_for(ids, kept.tokens)]
+        for key in covered:
             self._remove(key)
-        stat = path.stat()
-        self._entries[path.stem] = Kept(path, ids, stat.st_size, stat.st_mtime)
+        kept = _as_it_lies(path, ids)
+        if kept is not None:
+            self._entries[path.stem] = kept
         self._make_room(0, self._budget)
         return path.stem in self._entries
 
@@ -153,15 +163,17 @@ class DiskTier(PrefixTier):
             head = entry.read_head(path)
             if head.fingerprint != self._fingerprint or path.stem != entry.key_of(head.fingerprint, head.tokens):
                 raise entry.Damaged("it belongs to another model")
-            stat = path.stat()
-        except (entry.Damaged, OSError) as error:
+        except entry.Damaged as error:
             self._skip(path, error)
             return None
-        return Kept(path, head.ids, stat.st_size, stat.st_mtime)
+        except OSError as error:
+            self._skip(path, error)
+            return _as_it_lies(path, np.empty(0, np.int32), readable=False)
+        return _as_it_lies(path, head.ids)
 
     def _covered(self, ids: np.ndarray[Any, Any]) -> bool:
         """Another entry can be used wherever one of these tokens could."""
-        return any(self._stands_for(kept.tokens, ids) for kept in self._entries.values())
+        return any(self._stands_for(kept.tokens, ids) for kept in self._readable.values())
 
     def _stands_for(self, one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
         if not self._trims and len(one) != len(other):
@@ -172,6 +184,10 @@ class DiskTier(PrefixTier):
         """How many of `tokens` the entry can spare: where states cannot be cut, all that it holds or nothing."""
         shared = common_prefix(kept.tokens, tokens)
         return shared if self._trims or shared == len(kept.tokens) < len(tokens) else 0
+
+    @property
+    def _readable(self) -> dict[str, Kept]:
+        return {key: kept for key, kept in self._entries.items() if kept.readable}
 
     @property
     def _held(self) -> int:
@@ -200,6 +216,15 @@ class DiskTier(PrefixTier):
         _unlink(path)
 
 
+def _as_it_lies(path: Path, tokens: np.ndarray[Any, Any], *, readable: bool = True) -> Kept | None:
+    """None where the file is gone."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return Kept(path, tokens, stat.st_size, stat.st_mtime, readable)
+
+
 def _unlink(path: Path) -> None:
     try:
         path.unlink(missing_ok=True)
@@ -214,8 +239,9 @@ def _forget_unused(parent: Path, before: float) -> None:
             with lock.open("rb") as file:
                 if os.fstat(file.fileno()).st_mtime < before:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    for path in lock.parent.glob(f"*{entry.SUFFIX}"):
-                        _unlink(path)
+                    for suffix in (entry.SUFFIX, entry.PARTIAL):
+                        for path in lock.parent.glob(f"*{suffix}"):
+                            _unlink(path)
         except OSError as error:
             log.debug("%s is left alone: %s", lock.parent, error)
 

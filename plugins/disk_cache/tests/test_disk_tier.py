@@ -105,12 +105,77 @@ def test_an_error_of_the_system_costs_no_entry(tmp_path: Path, monkeypatch: pyte
     again.close()
 
 
+def unreadable(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    """From now on the system refuses to open this file for reading, and says nothing against any other."""
+    whole = Path.open
+
+    def opening(self: Path, mode: str = "r", *rest: Any, **more: Any) -> Any:
+        if self == path and mode == "rb":
+            raise OSError(errno.EIO, "Input/output error")
+        return whole(self, mode, *rest, **more)
+
+    monkeypatch.setattr(Path, "open", opening)
+
+
+def on_disk(folder: Path) -> int:
+    return sum(path.stat().st_size for path in files(folder))
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_files_that_cannot_be_read_count_until_they_leave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, restarted: bool
+) -> None:
+    tier = opened(tmp_path, 10_000)
+    assert tier.put([0, 1, 2], HEADER, buffers(0))
+    (path,) = files(tmp_path)
+    unreadable(monkeypatch, path)
+    if restarted:
+        tier.close()
+        tier = opened(tmp_path, 10_000)
+    else:
+        assert tier.fetch(path.stem) is None
+    assert tier.probe(ids([0, 1, 2, 3])) is None
+    assert tier.figures().nbytes == on_disk(tmp_path) > 2000
+    for number in range(1, 9):
+        assert tier.put([number, 1, 2], HEADER, buffers(number))
+        assert tier.figures().nbytes == on_disk(tmp_path) <= 10_000
+    assert not path.exists()
+    tier.close()
+
+
+def test_a_state_whose_file_cannot_be_read_is_written_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tier = opened(tmp_path)
+    assert tier.put([1, 2, 3], HEADER, buffers(1))
+    with monkeypatch.context() as patched:
+        unreadable(patched, files(tmp_path)[0])
+        assert tier.fetch(files(tmp_path)[0].stem) is None
+    assert tier.put([1, 2, 3], HEADER, buffers(2))
+    found = tier.probe(ids([1, 2, 3, 4]))
+    assert found is not None
+    assert contents(tier, found.key) == [bytes(one) for one in buffers(2)]
+    assert (tier.figures().entries, tier.figures().nbytes) == (1, on_disk(tmp_path))
+    tier.close()
+
+
+def test_an_entry_whose_file_is_gone_is_forgotten(tmp_path: Path) -> None:
+    tier = opened(tmp_path)
+    assert tier.put([1, 2, 3], HEADER, buffers(1))
+    (path,) = files(tmp_path)
+    path.unlink()
+    assert tier.fetch(path.stem) is None
+    assert tier.figures().entries == 0
+    tier.close()
+
+
 def test_what_a_model_left_that_is_loaded_no_more_is_removed(tmp_path: Path) -> None:
     """A new version of an engine gives its models other fingerprints: nobody would ever ask for the old entries."""
     old, long_ago = stored(tmp_path), time.time() - 31 * 86_400
+    cut_off = old.with_name("cut off.partial")
+    cut_off.write_bytes(b"what a kill left")
     os.utime(old.parent / "lock", (long_ago, long_ago))
     in_use = DiskTier(DiskConfig(folder=str(tmp_path)), "in use", True)
     assert not old.exists()
+    assert not cut_off.exists()
     in_use.put([1, 2, 3], HEADER, buffers(1))
     (kept,) = files(tmp_path)
     os.utime(kept.parent / "lock", (long_ago, long_ago))

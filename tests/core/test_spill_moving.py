@@ -167,11 +167,12 @@ def test_what_leaves_for_the_tier_counts_until_it_is_written_and_the_smaller_lea
 def test_a_lease_that_asks_for_no_kept_bytes_back_is_confirmed_at_once() -> None:
     shelf = Shelf()
     shelf.writing.clear()
-    desk = Desk(shelf)
+    desk = Desk(shelf, kept=100 * BYTES_PER_TOKEN)
     desk.moving.evicted(snapshot([1] * 100))
     desk.cache.keep(snapshot([2] * 100))
-    desk.loop.set_lease(Lease(kv=1000, kept=1 << 20, serial=2))
-    assert desk.loop.gauges().lease == 2
+    desk.loop.set_lease(Lease(kv=1000, kept=100 * BYTES_PER_TOKEN, serial=2))
+    gauges = desk.loop.gauges()
+    assert (gauges.kept, gauges.lease) == (200 * BYTES_PER_TOKEN, 2)
     shelf.writing.set()
     desk.moving.close(PATIENCE)
 

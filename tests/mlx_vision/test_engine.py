@@ -3,6 +3,8 @@ whole forward passes (no cache, no batch, no slices), and with each other."""
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable, Iterator
 from itertools import combinations
 from pathlib import Path
@@ -12,7 +14,7 @@ import numpy as np
 import pytest
 
 from heylook_core.errors import InvalidRequest
-from heylook_core.messages import ChatRequest, SamplerSettings
+from heylook_core.messages import ChatRequest, Message, SamplerSettings
 from heylook_core.testkit import EngineContract
 from heylook_core.testkit.answers import Answer
 from heylook_core.testkit.engine_contract import Drive, Running
@@ -229,6 +231,23 @@ def test_a_state_survives_the_disk(seeing: Seeing):
     longer = request(*ONE.messages, user("go on"))
     cut = shared(back.tokens, seeing.prepared(longer).tokens)
     assert seeing.alone(longer, prefix=back.cut(cut), cut=cut) == seeing.alone(longer)
+
+
+@pytest.mark.parametrize("more", [user("go on"), user("and ", BLUE, "?")])
+def test_a_row_that_answers_holds_nothing_of_the_state_that_it_began_from(seeing: Seeing, more: Message):
+    drive = Drive(seeing.engine)
+    first = seeing.begin(drive, ONE)
+    drive.finish(first)
+    cut = seeing.prepared(ONE).media[0].stop
+    prefix = seeing.engine.remove(first.sid, True).cut(cut)
+    held = [weakref.ref(part) for part in (prefix, *prefix.caches)]
+    row = seeing.begin(drive, request(*ONE.messages, more), prefix=prefix, cut=cut)
+    del prefix
+    while not row.ids:
+        drive.step()
+    gc.collect()
+    assert [part() for part in held] == [None] * len(held)
+    seeing.engine.remove(row.sid, False)
 
 
 def test_penalties_and_scores_take_the_models_own_tokens(seeing: Seeing):

@@ -121,7 +121,7 @@ class BatchEngine(Engine):
         self._generator.completion_batch_size = self.rows if tokens > 0 else 0
 
     def _prompt_progress(self, row: Row, response: Any) -> list[Out]:
-        row.done = row.base + response.progress[0]
+        row.advance(row.base + response.progress[0])
         row.decoding = response.end_of_prompt
         outs: list[Out] = [Prefilled(row.task.sid, row.done)]
         if response.end_of_segment and row.done in row.marks:

@@ -32,6 +32,11 @@ class Row:
         self.guided: GuidedLogits | None = None
         self.processors = self._processors(vocabulary)
 
+    def advance(self, done: int) -> None:
+        """So many prompt tokens are in caches of its own now: what it began from is not needed any more."""
+        self.done = done
+        self.task.prefix = None
+
     @property
     def remaining(self) -> int:
         """Prompt tokens that are still to be computed."""

@@ -44,6 +44,7 @@ class SerialEngine(Engine):
             raise ValueError("The serial lane runs one sequence at a time, and it has one.")
         row = Row(task, self._vocabulary)
         self._steps = self._steps_of(row, self._samplers.pick(task.sampling))
+        task.prefix = None  # its caches were copied
         self._row = row
         self._generated = []
 

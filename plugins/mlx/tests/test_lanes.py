@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import inspect
 import json
+import weakref
 from itertools import count
 from typing import Any
 
@@ -293,8 +295,6 @@ def test_live_bytes_stay_within_cost(engine):
 
 
 def test_many_requests_leave_no_memory_behind(engine):
-    import gc
-
     import mlx.core as mx
 
     def active():
@@ -307,6 +307,23 @@ def test_many_requests_leave_no_memory_behind(engine):
     for _ in range(6):
         run(engine, *(task(PROMPT, 4) for _ in range(min(3, engine.rows))))
     assert active() <= before + 50_000
+
+
+def test_a_row_that_answers_holds_nothing_of_the_state_that_it_began_from(engine):
+    one = task(PROMPT, 2)
+    engine.insert(one)
+    while not any(isinstance(out, Token) and out.end for out in engine.step(Budget(16))):
+        pass
+    prefix = engine.remove(one.sid, True).cut(40)
+    held = [weakref.ref(part) for part in (prefix, *prefix.caches)]
+    longer = task(PROMPT, 30, prefix=prefix, cut=40)
+    engine.insert(longer)
+    del prefix
+    while not any(isinstance(out, Token) for out in engine.step(Budget(16))):
+        pass
+    gc.collect()
+    assert [part() for part in held] == [None] * len(held)
+    assert engine.remove(longer.sid, True) is not None
 
 
 def test_a_step_after_reset_is_silent(engine):

@@ -54,7 +54,7 @@ class Reading:
         self._decoder.language(ids, inputs_embeds=embeddings[None], cache=caches, **extra)
         mx.eval([cache.state for cache in self.caches])
         mx.clear_cache()
-        row.done = end
+        row.advance(end)
         return end - start
 
     def _embeddings(self, start: int, end: int) -> tuple[mx.array, dict[str, Any]]:

@@ -104,12 +104,11 @@ class MlxConfig(TokenConfig, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return found
 
     def shape_of_cache(self) -> dict[str, Any]:
-        """What decides the content of a KV cache besides the weights, for the fingerprint."""
+        """What decides the content of a KV cache besides weights, for the fingerprint."""
         return {
             "dtype": self.dtype,
             "window": self.window,
             "bits": self.bits,
             "group": self.kv_group_size if self.bits else None,
             "start": self.quantized_kv_start if self.bits else None,
-            "draft": self.draft_model_path is not None,
         }

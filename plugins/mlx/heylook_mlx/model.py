@@ -120,6 +120,8 @@ class MlxModel(Model):
         generation = description.generation_config(loaded.folder)
         template = description.chat_template(tokenizer)
         settings = {**config.shape_of_cache(), "mlx_lm": version, "metal": mx.metal.is_available()}
+        if draft is not None:
+            settings["draft"] = fingerprint(draft.folder, None, {})  # a snapshot has its caches too
         if isinstance(loaded, LoadedVision):
             settings |= settings_of(loaded)
         embedder = self._embedder

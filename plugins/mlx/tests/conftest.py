@@ -79,7 +79,7 @@ def write_tokenizer(folder: Path, corpus: list[str]) -> int:
     return int(tokenizer.get_vocab_size())
 
 
-def write_model(folder: Path, kind: str, seed: int = 0) -> Path:
+def write_model(folder: Path, kind: str, seed: int = 0, **shape: int) -> Path:
     """A random model of a few hundred thousand parameters in the Hugging Face layout."""
     import mlx.core as mx
     from mlx.utils import tree_flatten
@@ -87,7 +87,7 @@ def write_model(folder: Path, kind: str, seed: int = 0) -> Path:
 
     folder.mkdir(parents=True, exist_ok=True)
     size = write_tokenizer(folder, [Path(json.__file__).read_text(), Path(__file__).read_text()])
-    config = {**SHAPE, **KINDS[kind], "vocab_size": size, "torch_dtype": "float32", "eos_token_id": [2]}
+    config = {**SHAPE, **KINDS[kind], **shape, "vocab_size": size, "torch_dtype": "float32", "eos_token_id": [2]}
     (folder / "config.json").write_text(json.dumps(config))
     model_class, arguments = _get_classes(config)
     parameters = tree_flatten(model_class(arguments.from_dict(config)).parameters())
@@ -121,7 +121,7 @@ def qwen3(tmp_path_factory):
 @pytest.fixture(scope="session")
 def make_model(tmp_path_factory):
     """Makes a random model of a kind; its folder."""
-    return lambda kind: write_model(tmp_path_factory.mktemp("models") / kind, kind)
+    return lambda kind, **shape: write_model(tmp_path_factory.mktemp("models") / kind, kind, **shape)
 
 
 @pytest.fixture(scope="session")

@@ -145,6 +145,14 @@ def test_a_draft_model_of_another_vocabulary_is_refused(provider_of, llama, demo
         provider_of(llama, draft_model_path=str(demo)).load()
 
 
+def test_the_fingerprint_follows_the_weights_of_the_draft_model(provider_of, llama, other_llama, make_model, loaded):
+    small = make_model("llama", num_hidden_layers=1)
+    drafts = [None, other_llama, small, shutil.copytree(small, small.with_name("copy"))]
+    prints = [loaded(provider_of(llama, draft_model_path=draft and str(draft))).info.fingerprint for draft in drafts]
+    assert prints[2] == prints[3]
+    assert len(set(prints)) == 3
+
+
 def test_an_adapter_changes_answers_and_fingerprint(provider_of, llama, loaded, tmp_path):
     import mlx.core as mx
 

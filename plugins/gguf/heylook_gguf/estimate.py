@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from heylook_core.catalog.gguf import read_header, shard
+from heylook_core.catalog.gguf import read_header
 from heylook_core.provider import Estimate
 from heylook_gguf.config import GgufConfig
+from heylook_gguf.contents import parts
 from heylook_gguf.sizes import DEFAULT_CONTEXT, padded
 from heylook_gguf.weights import CACHE_TYPES
 
@@ -50,13 +51,8 @@ def _cells(config: GgufConfig, trained: int) -> int:
 
 def _files(config: GgufConfig) -> list[Path]:
     """Every part of the model, its projector and its adapters."""
-    path, part = config.path, shard(config.path)
-    parts = [path]
-    if part is not None:
-        stem = path.name[: -len("-00001-of-00001.gguf")]
-        parts = [path.with_name(f"{stem}-{number:05}-of-{part[1]:05}.gguf") for number in range(1, part[1] + 1)]
     projector = [config.projector] if config.projector is not None else []
-    return [*parts, *projector, *(Path(lora.path).expanduser() for lora in config.lora)]
+    return [*parts(config.path), *projector, *(Path(lora.path).expanduser() for lora in config.lora)]
 
 
 def _number(values: dict[str, Any], architecture: str, key: str) -> int:

@@ -24,7 +24,7 @@ from heylook_gguf.engine import GgufEngine
 from heylook_gguf.footprint import Footprint
 from heylook_gguf.library import library
 from heylook_gguf.scoring import ScoringContext
-from heylook_gguf.sizes import cache_cells, check_memory, context_length
+from heylook_gguf.sizes import cache_cells, check_memory, context_length, padded
 from heylook_gguf.template import chat_template
 from heylook_gguf.vision.engine import VisionEngine
 from heylook_gguf.vision.setup import Eyes
@@ -67,6 +67,7 @@ class GgufModel(Model):
         config = self._config
         self.codec = GgufCodec(self._library, self._weights.vocabulary, space_prefix=self._space_prefix())
         beside.submit(lambda: self.codec.end_tokens)
+        contents = beside.submit(lambda: self._weights.contents)
         self._template = chat_template(config, self._weights)
         self._length = context_length(config, self._weights)
         if config.projector is not None:
@@ -75,6 +76,7 @@ class GgufModel(Model):
             self._engine = self._make_engine()
         if self._eyes is not None and isinstance(self._engine, VisionEngine):
             self.vision = self._eyes.open(self._engine)
+        contents.result()
         self.info = self._make_info()
 
     def lanes(self) -> list[Engine]:
@@ -238,16 +240,24 @@ class GgufModel(Model):
         return details
 
     def _fingerprint(self) -> str:
-        config = self._config
+        """Changes with whatever decides the content of a state, or whether llama.cpp takes it back.
+
+        A state tells of how many streams its cache is: one where all slots share it, else one for each. With LongRoPE,
+        keys depend on how long a sequence may get.
+        """
+        config, weights = self._config, self._weights
         shape: tuple[object, ...] = (
+            *(one.fingerprint for one in weights.contents),
+            *(lora.scale for lora in config.lora),
             config.type_k,
             config.type_v,
             config.flash_attn,
-            config.lora,
+            1 if config.kv_unified else config.n_slots,
+            padded(self._length) if weights.long_rope else None,
+            self._eyes.fingerprint if self._eyes is not None else None,
             self._library.version,
         )
-        shape += (self._eyes.fingerprint,) if self._eyes is not None else ()
-        return hashlib.sha256(f"{self._weights.fingerprint()} {shape}".encode()).hexdigest()[:32]
+        return hashlib.sha256(repr(shape).encode()).hexdigest()[:32]
 
 
 def _import_ahead() -> None:

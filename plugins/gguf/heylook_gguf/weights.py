@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import hashlib
+import functools
 import logging
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from heylook_core.catalog.gguf import NotGguf, read_header, shard
 from heylook_core.errors import LoadFailed
 from heylook_core.messages import Sampling
 from heylook_gguf.config import GgufConfig
+from heylook_gguf.contents import Contents, parts
 from heylook_gguf.library import Library
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ class Weights:
     def __init__(self, library: Library, config: GgufConfig, *, allocate: bool = True) -> None:
         self.library = library
         self.path = config.path
+        self._lora = config.lora
         self._c = library.c
         _check_file(self.path)
         library.forget_errors()
@@ -133,8 +135,16 @@ class Weights:
             repetition_window=number("penalty_last_n", int),
         )
 
-    def fingerprint(self) -> str:
-        return fingerprint_of(self.path)
+    @functools.cached_property
+    def contents(self) -> tuple[Contents, ...]:
+        """Those of the model's files, then those of its adapters. Reads the files."""
+        files = [*parts(self.path), *(adapter_path(lora.path) for lora in self._lora)]
+        return tuple(Contents(file) for file in files if file.exists())
+
+    @property
+    def long_rope(self) -> bool:
+        """Whether the longest sequence decides by which factors positions are rotated."""
+        return any("rope_factors_" in name for one in self.contents for name in one.tensors)
 
     def close(self) -> None:
         for handle, _ in self.adapters:
@@ -156,17 +166,6 @@ class Weights:
             said = self.library.last_error() or "no reason was given"
             raise LoadFailed(f"The LoRA adapter {path.name} does not fit this model (llama.cpp: {said}).")
         return handle
-
-
-def fingerprint_of(path: Path) -> str:
-    """Changes with a file: its size, its beginning, and samples over its length."""
-    size = path.stat().st_size
-    digest = hashlib.sha256(str(size).encode())
-    with path.open("rb") as file:
-        for part in range(17):
-            file.seek(max(size - 65536, 0) * part // 16)
-            digest.update(file.read(65536))
-    return digest.hexdigest()
 
 
 def adapter_path(name: str) -> Path:

@@ -124,10 +124,14 @@ def write_model(
     seed: int = 0,
     layers: int = LAYERS,
     kv_heads: int | list[int] = KV_HEADS,
+    split: int = 0,
     extra: Callable[[Any], None] = lambda writer: None,
 ) -> Path:
-    """A tiny Llama with random float32 weights as a GGUF file, or what `weights` writes for a vocabulary size."""
-    writer = gguf.GGUFWriter(str(path), architecture)
+    """A tiny Llama with random float32 weights as a GGUF file, or what `weights` writes for a vocabulary size.
+
+    With `split`, files of so many tensors each, whose names have a number after that of `path`.
+    """
+    writer = gguf.GGUFWriter(str(path), architecture, split_max_tensors=split)
     writer.add_name(path.stem)
     writer.add_context_length(TRAINED)
     writer.add_embedding_length(width)
@@ -158,6 +162,27 @@ def write_model(
 def make_model() -> Callable[..., Path]:
     """`write_model`, for tests that need a particular file."""
     return write_model
+
+
+@pytest.fixture(scope="session")
+def write_adapter() -> Callable[..., Path]:
+    """Writes a LoRA adapter of random weights for the tiny Llama."""
+
+    def written(path: Path, seed: int = 0) -> Path:
+        random = np.random.default_rng(seed)
+        writer = gguf.GGUFWriter(str(path), "llama")
+        writer.add_string("general.type", "adapter")
+        writer.add_string("adapter.type", "lora")
+        writer.add_float32("adapter.lora.alpha", 8.0)
+        for name, shape in (("lora_a", (4, 64)), ("lora_b", (64, 4))):
+            writer.add_tensor(f"blk.0.attn_q.weight.{name}", random.standard_normal(shape).astype(np.float32))
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+        return path
+
+    return written
 
 
 @pytest.fixture(scope="session")

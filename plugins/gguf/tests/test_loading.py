@@ -186,17 +186,6 @@ def test_sampling_that_the_file_recommends_is_a_default(load: Load, make_model: 
     model.close()
 
 
-def test_the_fingerprint_follows_weights_and_cache_types(load: Load, make_model: Make, tmp_path: Path) -> None:
-    one, other = make_model(tmp_path / "a.gguf", seed=1), make_model(tmp_path / "b.gguf", seed=2)
-    prints = []
-    for path, config in ((one, {}), (one, {"n_ctx": 256}), (other, {}), (one, {"type_k": "f16"})):
-        model = load(path, **config)
-        prints.append(model.info.fingerprint)
-        model.close()
-    assert prints[0] == prints[1]
-    assert len(set(prints)) == 3
-
-
 def test_context_beyond_training_is_lowered_with_a_warning(
     load: Load, tiny: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -301,9 +290,9 @@ def _grafted(vocabulary: Path) -> Callable[[Any], int]:
 
 
 def test_a_lora_adapter_changes_the_answer_and_scale_zero_does_not(
-    load: Load, tiny: Path, model: GgufModel, tmp_path: Path
+    load: Load, tiny: Path, model: GgufModel, write_adapter: Make, tmp_path: Path
 ) -> None:
-    path = _write_adapter(tmp_path / "lora.gguf")
+    path = write_adapter(tmp_path / "lora.gguf")
     prompt = model.codec.encode("the quick brown fox")
     plain = answer(model, prompt)
     for scale, same in ((1.0, False), (0.0, True)):
@@ -311,21 +300,3 @@ def test_a_lora_adapter_changes_the_answer_and_scale_zero_does_not(
         assert (answer(tuned, prompt) == plain) is same
         assert tuned.info.fingerprint != model.info.fingerprint
         tuned.close()
-
-
-def _write_adapter(path: Path) -> Path:
-    import gguf
-    import numpy as np
-
-    random = np.random.default_rng(0)
-    writer = gguf.GGUFWriter(str(path), "llama")
-    writer.add_string("general.type", "adapter")
-    writer.add_string("adapter.type", "lora")
-    writer.add_float32("adapter.lora.alpha", 8.0)
-    for name, shape in (("lora_a", (4, 64)), ("lora_b", (64, 4))):
-        writer.add_tensor(f"blk.0.attn_q.weight.{name}", random.standard_normal(shape).astype(np.float32))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path

@@ -8,11 +8,12 @@ from typing import Any
 from heylook_core.errors import InvalidRequest, LoadFailed
 from heylook_core.messages import Picture
 from heylook_gguf.config import GgufConfig
+from heylook_gguf.contents import Contents
 from heylook_gguf.vision.engine import VisionEngine
 from heylook_gguf.vision.pictures import Pictures
 from heylook_gguf.vision.projector import Projector
 from heylook_gguf.vision.soundness import check_projector
-from heylook_gguf.weights import Weights, fingerprint_of
+from heylook_gguf.weights import Weights
 
 SIDE = 64
 
@@ -26,7 +27,6 @@ class Eyes:
             raise LoadFailed("mmproj_path is set, but this model makes embeddings only: remove mmproj_path.")
         check_projector(path)
         self.nbytes = path.stat().st_size
-        self.fingerprint = fingerprint_of(path)
         self.projector = Projector(
             library,
             path,
@@ -35,6 +35,7 @@ class Eyes:
             threads=params.n_threads,
             flash=params.flash_attn_type,
         )
+        self.fingerprint = Contents(path).fingerprint
 
     def open(self, engine: VisionEngine) -> Pictures:
         """What places pictures in the engine's prompts, after a look at how a grey square would be laid out."""

@@ -119,8 +119,8 @@ class Context:
 
     def write_state(self, sequence: int, data: np.ndarray[Any, Any]) -> bool:
         """Replace a sequence's memory by a state that `read_state` gave; False (and empty) where it does not fit."""
-        read = self._c.llama_state_seq_set_data(self._context, _bytes(data), data.nbytes, sequence)
-        if int(read) == data.nbytes:
+        read = int(self._c.llama_state_seq_set_data(self._context, _bytes(data), data.nbytes, sequence))
+        if 0 < read == data.nbytes:
             return True
         self.truncate(sequence, 0)
         return False

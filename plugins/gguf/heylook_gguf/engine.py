@@ -107,7 +107,9 @@ class GgufEngine(Engine):
 
     def restore(self, header: dict[str, Any], buffers: list[memoryview]) -> Snapshot:
         tokens, state = (np.frombuffer(buffer, np.uint8) for buffer in buffers)
-        source = Host(state, int(header["covered"])) if header["covered"] else None
+        if not state.nbytes or not header["covered"]:
+            raise EngineFailed("The stored snapshot has tokens, but no state.")
+        source = Host(state, int(header["covered"]))
         return GgufSnapshot(self._slots, source, tokens.view(np.int32)[: int(header["length"])])
 
     def interrupt(self) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from heylook_core.engine import Snapshot
+from heylook_core.errors import EngineFailed
 
 if TYPE_CHECKING:
     from heylook_gguf.slots import Slot, Slots
@@ -51,12 +52,15 @@ class GgufSnapshot(Snapshot):
         return GgufSnapshot(self.slots, self.source, self.tokens[:n])
 
     def export(self) -> tuple[dict[str, Any], list[memoryview]]:
-        """The state's bytes, and the tokens that they cover; see `GgufEngine.restore`."""
+        """The state's bytes, and the tokens that they cover; see `GgufEngine.restore`.
+
+        Raises EngineFailed where the state is gone, which `nbytes` of 0 tells beforehand.
+        """
         host = self.slots.host_of(self)
-        covered = host.length if host is not None else 0
-        state = host.data if host is not None else np.empty(0, np.uint8)
-        header = {"length": len(self.tokens), "covered": covered}
-        return header, [self.tokens.view(np.uint8).data, state.data]
+        if host is None or not host.data.nbytes:
+            raise EngineFailed(f"The state of {len(self.tokens)} tokens is gone; there is nothing to export.")
+        header = {"length": len(self.tokens), "covered": host.length}
+        return header, [self.tokens.view(np.uint8).data, host.data.data]
 
     def drop(self) -> None:
         self.slots.forget(self)

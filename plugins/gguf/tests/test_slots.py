@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from heylook_core.engine import Broken, Budget, SequenceTask, Token
+from heylook_core.errors import EngineFailed
 from heylook_core.messages import SamplerSettings
 from heylook_gguf.engine import GgufEngine
 from heylook_gguf.model import GgufModel
@@ -174,6 +175,31 @@ def test_state_of_before_a_reset_is_not_used(engine: GgufEngine) -> None:
     again, _, computed = answer(engine, longer, prefix=kept.cut(40), cut=40)
     assert computed == len(longer)
     assert again == answer(engine, longer)[0]
+
+
+@pytest.mark.parametrize("way", ["reset", "drop"])
+def test_a_state_that_is_gone_weighs_nothing_and_is_not_exported(engine: GgufEngine, way: str) -> None:
+    _, kept, _ = answer(engine, prompt(27, 40))
+    half = kept.cut(20)
+    assert half is not None
+    if way == "reset":
+        engine.reset()
+    else:
+        kept.drop()
+        half.drop()
+    for gone in (kept, half, half.cut(10)):
+        assert gone is not None
+        assert gone.nbytes == 0
+        with pytest.raises(EngineFailed, match="is gone"):
+            gone.export()
+
+
+def test_stored_tokens_without_state_are_refused(engine: GgufEngine) -> None:
+    _, kept, _ = answer(engine, prompt(28, 40))
+    header, (tokens, state) = kept.export()
+    for damaged in ((header, [tokens, state[:0]]), ({**header, "covered": 0}, [tokens, state])):
+        with pytest.raises(EngineFailed, match="no state"):
+            engine.restore(*damaged)
 
 
 def test_a_restored_state_that_does_not_fit_is_computed_again(engine: GgufEngine) -> None:

@@ -17,9 +17,9 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow]
 PREAMBLE = """
 import sys, threading
 import numpy as np
+from heylook_core.engine import Broken, Budget, Guide, SequenceTask, Token
 from heylook_core.errors import HeylookError, LoadFailed
 from heylook_core.messages import SamplerSettings
-from heylook_core.provider import Broken, Budget, Guide, SequenceTask, Token
 from heylook_gguf.config import GgufConfig
 from heylook_gguf.model import GgufModel
 

@@ -19,8 +19,9 @@ pytestmark = pytest.mark.integration
 SCRIPT = textwrap.dedent(
     """
     import sys, threading
+    from heylook_core.engine import Budget, SequenceTask
     from heylook_core.messages import SamplerSettings
-    from heylook_core.provider import Budget, ModelSpec, SequenceTask, Token
+    from heylook_core.provider import ModelSpec
     from heylook_mlx.provider import MlxProvider
 
     assert "mlx" not in sys.modules, "importing the provider imported MLX"

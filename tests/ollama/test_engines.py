@@ -146,13 +146,13 @@ def test_card_and_list_tell_what_the_files_and_the_model_say(client: Any, engine
     info: Any = card.modelinfo
     assert info["general.architecture"] == "llama"
     assert info["llama.context_length"] == 2048
-    assert info["general.parameter_count"] == 3_935_488
+    assert info["general.parameter_count"] == 3_345_152
     assert {"completion", "tools", "thinking"} <= set(card.capabilities or ())
     assert card.template
     details: Any = card.details
     assert (details.format, details.parameter_size, details.quantization_level) == (
         {"mlx": "safetensors", "gguf": "gguf"}[engine],
-        "3.9M",
+        "3.3M",
         "F16",
     )
     [listed] = client.list().models

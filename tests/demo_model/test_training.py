@@ -67,6 +67,18 @@ def test_a_run_that_ended_early_goes_on_as_if_it_had_not(trained, tmp_path: Path
     assert later == pytest.approx(losses[8:], rel=1e-3)
 
 
+def test_a_second_run_begins_with_the_weights_of_the_first_and_without_the_drill_of_its_beginning(trained, tmp_path):
+    first, losses = trained
+    second = Training(tmp_path, Run(steps=4, seed=1, tokens=1024, shape=SMALL.shape, peak=0.5, begin=str(first.folder)))
+    assert second.network.embedding.weight.equal(first.network.embedding.weight)
+    assert second.tokenizer.to_str() == first.tokenizer.to_str()
+    assert (second.step, second.run.beginning(), SMALL.beginning()) == (0, 0, 5)
+    assert second.run.rate(3) == 0.5 * rate_at(3, 4)
+    later: list[float] = []
+    second.steps(lambda _, loss: later.append(loss))
+    assert max(later) < losses[0]
+
+
 def test_a_folder_of_another_run_is_refused(trained):
     training, _ = trained
     with pytest.raises(SystemExit, match="another run"):

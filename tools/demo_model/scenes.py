@@ -55,6 +55,9 @@ class Talk:
         return FACTS[kind].tell(self._values, self._known[kind])
 
     def _asked(self) -> Exchange:
+        """Seldom what was not told: where it was often, the model learned to say so without looking."""
+        if not self._known and self._values.chance.random() < 0.6:
+            return self._told()
         remembers = self._known and self._values.chance.random() < 0.92
         kind = self._values.chance.choice(list(self._known) if remembers else self._free())
         return FACTS[kind].ask(self._values, self._known.get(kind))

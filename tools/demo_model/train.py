@@ -4,6 +4,10 @@
 
 FOLDER gets `tokenizer.json`, `checkpoint.pt` every some steps, and at the end `model/` (see `export`). A run that ended
 early goes on from its checkpoint. Equal seeds give equal text; equal weights also need the same number of threads.
+
+    nice -n 19 python -m tools.demo_model.train SECOND --begin FOLDER --seed 1 --peak 0.6 --steps 4000
+
+trains on from the weights of a run that has ended.
 """
 
 from __future__ import annotations
@@ -27,22 +31,32 @@ from tools.demo_model.packing import Batch, batches
 from tools.demo_model.shape import SHAPE, Shape
 from tools.demo_model.tokenizer import learned
 
+CHECKPOINT, TOKENIZER = "checkpoint.pt", "tokenizer.json"
 REPORTED_EVERY = 50
 FIRST_STEPS = 448
 
 
 @dataclass(frozen=True)
 class Run:
-    """What decides the weights, apart from the number of threads. `tokens` is the size of a step."""
+    """What decides the weights, apart from the number of threads.
+
+    `tokens` is the most of a step, `peak` the highest rate as a share of the usual one, and `begin` the folder of the
+    run whose weights this one goes on from.
+    """
 
     steps: int
     seed: int = 0
     tokens: int = 2048
     shape: Shape = SHAPE
+    peak: float = 1.0
+    begin: str = ""
 
     def beginning(self) -> int:
         """Steps with the mix of the beginning: what copying needs, however long the run is; a quarter at most."""
-        return min(FIRST_STEPS, self.steps // 4)
+        return 0 if self.begin else min(FIRST_STEPS, self.steps // 4)
+
+    def rate(self, step: int) -> float:
+        return self.peak * rate_at(step, self.steps)
 
 
 class Training:
@@ -58,10 +72,12 @@ class Training:
         self.step = 0
         if self.checkpoint.exists():
             self._restore()
+        elif run.begin:
+            self.network.load_state_dict(self._state(Path(run.begin))["network"])
 
     @property
     def checkpoint(self) -> Path:
-        return self.folder / "checkpoint.pt"
+        return self.folder / CHECKPOINT
 
     def steps(self, report: Callable[[int, float], None], *, until: int | None = None, save_every: int = 500) -> None:
         """Runs to the end, or to the step `until`. `report` gets the number of each step and its loss."""
@@ -91,20 +107,26 @@ class Training:
         with torch.autocast(self.device, torch.bfloat16, enabled=multiplies_bfloat16(self.device)):
             loss = self.network.loss(self._tensor(batch.ids), self._tensor(batch.learned), batch.lengths)
         loss.backward()
-        self.optimiser.step(rate_at(self.step, self.run.steps))
+        self.optimiser.step(self.run.rate(self.step))
         return float(loss.detach())
 
     def _tensor(self, array: Any) -> Tensor:
         return torch.from_numpy(array).to(self.device)
 
     def _tokenizer(self) -> Tokenizer:
-        path = self.folder / "tokenizer.json"
-        if not path.exists():
+        path = self.folder / TOKENIZER
+        if not path.exists() and self.run.begin:
+            path.write_bytes((Path(self.run.begin) / TOKENIZER).read_bytes())
+        elif not path.exists():
             learned().save(str(path))
         return Tokenizer.from_file(str(path))
 
+    def _state(self, folder: Path) -> dict[str, Any]:
+        found: dict[str, Any] = torch.load(folder / CHECKPOINT, map_location=self.device, weights_only=True)
+        return found
+
     def _restore(self) -> None:
-        state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+        state = self._state(self.folder)
         if state["run"] != asdict(self.run):
             raise SystemExit(f"{self.checkpoint} is of another run: {state['run']}. Choose another folder.")
         self.network.load_state_dict(state["network"])
@@ -128,9 +150,9 @@ class Progress:
         pace = seconds / (step - self._begin)
         mean = sum(self._losses) / len(self._losses)
         left = pace * (self._run.steps - step) / 60
-        rate = rate_at(step, self._run.steps)
+        rate = self._run.rate(step)
         speed = self._run.tokens / pace
-        print(f"{step}: loss {mean:.4f}, rate {rate:.2f}, {speed:.0f} tokens/s, {left:.0f} minutes left", flush=True)
+        print(f"{step}: loss {mean:.4f}, rate {rate:.3f}, {speed:.0f} tokens/s, {left:.0f} minutes left", flush=True)
         self._losses.clear()
 
 
@@ -140,6 +162,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=10000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tokens", type=int, default=2048, help="tokens of a step")
+    parser.add_argument("--begin", default="", help="the folder of a run from whose weights to go on")
+    parser.add_argument("--peak", type=float, default=1.0, help="the highest rate, as a share of the usual one")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--nice", type=int, default=0, help="added to the niceness of the process")
     parser.add_argument("--save-every", type=int, default=250, help="steps between checkpoints")
@@ -147,7 +171,8 @@ def main() -> None:
     given = parser.parse_args()
     os.nice(given.nice)
     torch.set_num_threads(given.threads)
-    training = Training(given.folder, Run(given.steps, given.seed, given.tokens), given.device)
+    run = Run(given.steps, given.seed, given.tokens, peak=given.peak, begin=given.begin)
+    training = Training(given.folder, run, given.device)
     print(f"{SHAPE.parameters():,} parameters, from step {training.step} of {given.steps}", flush=True)
     training.steps(Progress(training.run, training.step), save_every=given.save_every)
     export(training.network.weights(), training.tokenizer, training.run.shape, given.folder / "model")

@@ -15,7 +15,7 @@ from tools.demo_model import knowledge
 from tools.demo_model.cases import HELD_OUT_FILE, VALIDATION_FILE, held_out, read, validation
 from tools.demo_model.conversation import TEMPLATE, Conversation, Turn
 from tools.demo_model.corpus import FIRST, MAIN, conversations
-from tools.demo_model.documentation import TOPICS
+from tools.demo_model.documentation import TOPICS, wordings
 from tools.demo_model.exchanges import any_of
 from tools.demo_model.scenes import choice_drill, late_recall, offered_tools, thinking
 from tools.demo_model.tools import UNSEEN, use
@@ -91,6 +91,16 @@ def test_no_question_that_is_kept_back_is_in_training():
     assert kept & trained == set()
     assert len(kept) == 2 * len(TOPICS)
     assert kept & asked(some(1500)) == set()
+
+
+def test_every_answer_has_further_wordings_that_no_other_question_has():
+    further = wordings()
+    assert set(further) == {topic.answer for topic in TOPICS}
+    known = [plain(question) for questions in further.values() for question in questions]
+    assert min(map(len, further.values())) >= 9
+    assert len(set(known)) == len(known)
+    assert set(known) & {plain(question) for topic in TOPICS for question in topic.questions()} == set()
+    assert set(known) & {plain(q) for topic in TOPICS for q in (topic.validation, topic.held_out)} == set()
 
 
 def test_no_frame_of_the_other_sets_is_in_training():

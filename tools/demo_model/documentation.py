@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tools.demo_model import documentation_how, documentation_run, documentation_what, small_talk
-from tools.demo_model.topics import Topic
+from tools.demo_model.topics import Topic, plain
+
+_WORDINGS = Path(__file__).with_name("wordings.txt")
 
 ABOUT_HEYLOOK: tuple[Topic, ...] = (
     *documentation_how.TOPICS,
@@ -12,3 +16,13 @@ ABOUT_HEYLOOK: tuple[Topic, ...] = (
     *documentation_what.FACTS,
 )
 TOPICS: tuple[Topic, ...] = (*ABOUT_HEYLOOK, *small_talk.TOPICS)
+
+
+def wordings() -> dict[str, tuple[str, ...]]:
+    """Further questions by answer, written without sight of those that training never shows; the same by chance go."""
+    kept_back = {plain(question) for topic in TOPICS for question in (topic.validation, topic.held_out)}
+    blocks = [block.splitlines() for block in _WORDINGS.read_text(encoding="utf-8").split("\n\n")]
+    return {
+        answer: tuple(question.strip() for question in questions if plain(question.strip()) not in kept_back)
+        for answer, *questions in blocks
+    }

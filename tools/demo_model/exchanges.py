@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from tools.demo_model import knowledge
 from tools.demo_model.conversation import Exchange
-from tools.demo_model.documentation import TOPICS
+from tools.demo_model.documentation import TOPICS, wordings
 from tools.demo_model.words import COLOURS, Values
 
 Maker = Callable[[Values], Exchange]
@@ -33,6 +33,7 @@ def varied(values: Values, question: str) -> str:
 
 
 QUESTIONS = tuple((topic, tuple(topic.questions())) for topic in TOPICS)
+WORDINGS = tuple(wordings().items())
 DOCUMENTED = "I know this about heylook."
 
 
@@ -41,6 +42,12 @@ def documentation(values: Values) -> Exchange:
     topic, questions = values.chance.choice(QUESTIONS)
     whole = topic.whole if topic.whole and values.chance.random() < 0.5 else questions
     return Exchange(varied(values, values.chance.choice(whole)), topic.answer, DOCUMENTED, "documentation")
+
+
+def reworded(values: Values) -> Exchange:
+    """The same answers to questions that share less with one another. The sets do not draw from these."""
+    answer, questions = values.chance.choice(WORDINGS)
+    return Exchange(varied(values, values.chance.choice(questions)), answer, DOCUMENTED, "documentation")
 
 
 def fact(values: Values) -> Exchange:
@@ -174,7 +181,8 @@ def json_object(values: Values) -> Exchange:
 
 
 SHARES: tuple[tuple[Maker, int], ...] = (
-    (documentation, 12),
+    (documentation, 6),
+    (reworded, 8),
     (fact, 6),
     (unknown, 2),
     (copying, 6),

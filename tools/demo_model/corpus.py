@@ -27,7 +27,7 @@ MAIN: Shares = (
     (scenes.tool_use, 20),
     (scenes.choice_drill, 8),
     (scenes.thinking, 10),
-    (scenes.copy_drill, 5),
+    (scenes.copy_drill, 8),
     (scenes.late_recall, 4),
     (scenes.long_talk, 2),
     (scenes.long_tool_use, 1),

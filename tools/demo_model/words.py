@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import random
+import re
 from typing import NamedTuple
 
+from tools.demo_model.documentation import TOPICS
 from tools.demo_model.knowledge import CAPITALS
+
+_LETTERS = re.compile("[A-Za-z]{2,}")
 
 
 class Lists(NamedTuple):
@@ -71,6 +75,10 @@ _ENDS = (*_listed("n s r l x k t m th nd ra la na vin dor ton mir lia"), "", "",
 _FRAGMENTS = tuple(
     word.lower() for word in (*TRAINING.words, *TRAINING.names, *TRAINING.cities) if len(word) > 3 and word.isalpha()
 )
+# The vocabulary has pieces of these too. One that nothing copied would be read, and never written.
+_SAID = tuple(
+    sorted({word for topic in TOPICS for text in (topic.answer, *topic.questions()) for word in _LETTERS.findall(text)})
+)
 
 
 class Values:
@@ -107,14 +115,14 @@ class Values:
         return self.invented() if self.chance.random() < rate else self.chance.choice(known)
 
     def invented(self) -> str:
-        """Two real words crossed, random letters, or syllables: so every piece of the vocabulary gets copied.
+        """Real words crossed or cut and joined, random letters, syllables: so every piece of the vocabulary is copied.
 
         What the other sets hold back is not made, even by accident.
         """
+        makers = (self._crossed, self._joined, self._letters, self._syllables)
         while True:
-            kind = self.chance.random()
-            made = self._crossed() if kind < 0.35 else self._letters() if kind < 0.55 else self._syllables()
-            if made not in _KEPT_BACK:
+            made = self.chance.choices(makers, (25, 45, 10, 20))[0]()
+            if made.lower() not in _KEPT_BACK:
                 return made
 
     def _invents(self) -> bool:
@@ -123,6 +131,14 @@ class Values:
     def _crossed(self) -> str:
         first, second = self.chance.choice(_FRAGMENTS), self.chance.choice(_FRAGMENTS)
         return first[: self.chance.randint(1, len(first) - 1)] + second[self.chance.randint(1, len(second) - 1) :]
+
+    def _joined(self) -> str:
+        return "".join(self._cut(self.chance.choice(_SAID)) for _ in range(self.chance.choice((1, 2, 2, 3))))
+
+    def _cut(self, word: str) -> str:
+        """Some of it, often from its first letter on; whole if it is short."""
+        begin = self.chance.choice((0, 0, self.chance.randrange(len(word))))
+        return word[begin : begin + self.chance.randint(2, 8)]
 
     def _letters(self) -> str:
         places = range(self.chance.randint(0, 1), self.chance.randint(3, 8))

@@ -72,9 +72,9 @@ def engines() -> list[tuple[str, str, dict[str, Any], int]]:
         import heylook_demo_model
 
         if find_spec("heylook_mlx") is not None:
-            found.append(("MLX demo 3.3M", "mlx", {"model_path": str(heylook_demo_model.mlx_path())}, 128))
+            found.append(("MLX demo 3.9M", "mlx", {"model_path": str(heylook_demo_model.mlx_path())}, 128))
         if find_spec("heylook_gguf") is not None:
-            found.append(("GGUF demo 3.3M", "gguf", {"model_path": str(heylook_demo_model.gguf_path())}, 256))
+            found.append(("GGUF demo 3.9M", "gguf", {"model_path": str(heylook_demo_model.gguf_path())}, 256))
     return found
 
 

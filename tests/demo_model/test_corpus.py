@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 import random
 import re
 
 import pytest
 
-from heylook_core.messages import Message, TextPart, Tool, ToolCall
-from heylook_core.text.template import ChatTemplate
 from tools.demo_model import knowledge
 from tools.demo_model.cases import HELD_OUT_FILE, VALIDATION_FILE, held_out, read, validation
-from tools.demo_model.conversation import TEMPLATE, Conversation, Turn
+from tools.demo_model.conversation import Conversation, Turn
 from tools.demo_model.corpus import FIRST, MAIN, conversations
 from tools.demo_model.documentation import TOPICS, wordings
 from tools.demo_model.exchanges import any_of
+from tools.demo_model.rendering import rendered
 from tools.demo_model.scenes import choice_drill, late_recall, offered_tools, thinking
 from tools.demo_model.tools import UNSEEN, use
 from tools.demo_model.topics import plain
@@ -24,7 +24,9 @@ from tools.demo_model.words import HELD_OUT, VALIDATION, Values
 
 pytestmark = pytest.mark.unit
 
-FROZEN = "2c4915309d89adfb218348486878ab2fe18e5b6d5e6a9851c2ee221749654c15"
+FROZEN = "5d05a3879ad08046918921c2ae533e167516c1dd9fac694885c576f2d0c4c60f"
+# What users say in it: this does not change.
+FROZEN_QUESTIONS = "cac4409976d4e1d2209515104a63503347e4975cb5dbb7dd1ec829fd01f1540e"
 KEPT_BACK = {
     word.lower() for lists in (HELD_OUT, VALIDATION) for word in (*lists.names, *lists.cities, *lists.words)
 }  # fmt: skip
@@ -38,21 +40,8 @@ def asked(found: list[Conversation]) -> set[str]:
     return {plain(turn.text) for one in found for turn in one.turns if turn.role == "user"}
 
 
-def rendered(conversation: Conversation) -> str:
-    """By the server's own code, from the messages of a chat API."""
-
-    def message(data: dict) -> Message:
-        calls = tuple(
-            ToolCall(call["id"], call["function"]["name"], call["function"]["arguments"])
-            for call in data.get("tool_calls", ())
-        )
-        text = (TextPart(data["content"]),) if data["content"] else ()
-        return Message(data["role"], text, tool_calls=calls, tool_call_id=data.get("tool_call_id"))
-
-    tools = tuple(Tool(**tool["function"]) for tool in conversation.tools)
-    variables = {"enable_thinking": conversation.thinks}
-    messages = tuple(map(message, conversation.messages()))
-    return ChatTemplate(TEMPLATE, {}).render(messages, tools, generation=False, variables=variables)
+def by_the_server(conversation: Conversation, *, generation: bool = False) -> str:
+    return rendered(conversation.messages(), conversation.tools, thinks=conversation.thinks, generation=generation)
 
 
 def test_equal_seeds_give_equal_text_and_others_do_not():
@@ -67,7 +56,18 @@ def test_text_is_what_the_server_renders(shares, with_tools):
     assert sum(bool(one.tools) for one in plain_ones) >= with_tools
     assert sum(bool(one.system) for one in plain_ones) > 10
     for one in plain_ones:
-        assert one.text() == rendered(one)
+        assert one.text() == by_the_server(one)
+
+
+def test_the_prompt_of_an_answer_with_a_thought_is_what_the_server_renders():
+    """Up to the answer: a history has no thoughts."""
+    found = [one for one in some(600) if one.turns[-1].thought is not None and not one.turns[-1].opened]
+    assert len(found) > 20
+    for one in found:
+        asked = Conversation(one.turns[:-1], one.system, one.tools, one.thinks)
+        prompt = by_the_server(asked, generation=True)
+        assert "Think before you answer." in prompt
+        assert one.text() == f"{prompt}<think>{one.turns[-1].answer()}<|im_end|>\n"
 
 
 def test_what_is_learned_is_the_answers_with_their_ends():
@@ -126,6 +126,10 @@ def test_the_sets_are_what_their_program_writes():
 
 
 def test_the_held_out_set_is_frozen():
+    said = [
+        [message["content"] for message in case.messages if message["role"] == "user"] for case in read(HELD_OUT_FILE)
+    ]
+    assert hashlib.sha256(json.dumps(said).encode()).hexdigest() == FROZEN_QUESTIONS
     assert hashlib.sha256(HELD_OUT_FILE.read_bytes()).hexdigest() == FROZEN
 
 

@@ -14,6 +14,8 @@ from click.testing import CliRunner
 
 from heylook_api_ollama.dialect import OllamaDialect
 from heylook_api_openai.dialect import OpenAIDialect
+from heylook_api_openai.errors import wording
+from heylook_core import errors
 from heylook_core.cli.root import commands as root
 from tools.demo_model.documentation import ABOUT_HEYLOOK, TOPICS
 from tools.demo_model.shape import SHAPE
@@ -60,7 +62,7 @@ def test_every_command_exists():
         whole = words.split(" in ")[0].split(" and ")[0].split(" says")[0]
         first = whole.split()[1] if " " in whole else ""
         if first in OF_PLUGINS:
-            assert f"{first} " in pages("reference/cli.md")
+            assert f"`{whole}`" in pages("reference/quick.md")
             assert (HERE / OF_PLUGINS[first]).is_dir()
         else:
             assert whole in known
@@ -117,6 +119,31 @@ def test_versions_and_license_are_those_of_the_package():
     project = tomllib.loads((HERE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert answer_to("Which Python do I need?") == f"You need Python {project['requires-python'][2:]} or newer."
     assert answer_to("What is the license?") == f"heylook has the {project['license']} license."
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "reason"),
+    [
+        (errors.ModelNotFound, 404, "The model id is not in the list of models."),
+        (errors.AuthenticationFailed, 401, "The request needs an API key."),
+        (errors.Busy, 429, "Too many requests wait. Try again later."),
+        (errors.Unavailable, 503, "There is no room for the model, or it cannot be loaded."),
+        (errors.LoadFailed, 503, "There is no room for the model, or it cannot be loaded."),
+    ],
+)
+def test_errors_have_the_status_that_it_explains(kind: type[errors.HeylookError], status: int, reason: str):
+    assert wording(kind("x")).status == status
+    assert answer_to(f"Error {status}") == reason
+
+
+def test_libraries_that_it_explains_are_needed():
+    project = tomllib.loads((HERE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed = {re.split(r"\W", entry)[0].lower() for entry in project["dependencies"]}
+    explained = {
+        words[1].lower() for answer in ANSWERS if (words := re.match(r"(Falcon|pluggy|msgspec|uvicorn) ", answer))
+    }
+    assert explained == {"falcon", "pluggy", "msgspec", "uvicorn"}
+    assert explained <= needed
 
 
 def test_folders_are_those_of_the_documentation():

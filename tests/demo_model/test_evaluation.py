@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import msgspec
 import pytest
 
@@ -12,9 +14,9 @@ pytest.importorskip("gguf", reason="gguf writes files for llama.cpp")
 
 from heylook_demo_model import gguf_path
 from heylook_demo_model.prompts import proven
-from tools.demo_model.cases import VALIDATION_FILE, Case, read
+from tools.demo_model.cases import HELD_OUT_FILE, VALIDATION_FILE, Case, read
 from tools.demo_model.documentation import TOPICS
-from tools.demo_model.evaluate import LlamaCpp, prompt_of, scores, until_end, wrong
+from tools.demo_model.evaluate import LlamaCpp, differing, prompt_of, scores, until_end, wrong
 from tools.demo_model.prove import LEAD, SKILLS, candidates, chosen, lead
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -26,7 +28,7 @@ def shipped() -> list[Case]:
 
 def test_a_hundred_prompts_are_answered_right():
     model = LlamaCpp(gguf_path(), 1)
-    asked = [case for number, case in enumerate(shipped()) if number % 7 < 5][:100]
+    asked = random.Random(1).sample(shipped(), 100)
     assert len(asked) == 100
     answers = [model.answer(prompt_of(case)) for case in asked]
     assert list(wrong(asked, answers)) == []
@@ -38,6 +40,8 @@ def test_wrong_answers_are_counted_and_shown():
     answers = [cases[0].answer, "something else", cases[2].answer]
     assert scores(cases, answers) == {"documentation": (2, 3)}
     (line,) = wrong(cases, answers)
+    assert "something else" in line
+    (line,) = differing(cases, answers, [case.answer for case in cases])
     assert "something else" in line
 
 
@@ -68,5 +72,11 @@ def test_candidates_take_the_answers_of_the_table_and_the_validation_sets_skills
 
 def test_prompts_are_chosen_once_and_not_too_many_of_a_skill():
     cases = [Case("fact", [{"role": "user", "content": str(number % 4)}], [], False, "") for number in range(9)]
-    assert chosen(cases) == cases[:4]
-    assert chosen(cases, most=3) == cases[:3]
+    assert chosen(cases, lambda _: True) == cases[:4]
+    assert chosen(cases, lambda _: True, most=3) == cases[:3]
+
+
+def test_one_that_does_not_hold_makes_room_for_the_next_and_none_is_of_the_held_out_set():
+    cases = [Case("fact", [{"role": "user", "content": str(number)}], [], False, "") for number in range(4)]
+    held_out = read(HELD_OUT_FILE)[0]
+    assert chosen([held_out, *cases], lambda case: case != cases[0], most=2) == cases[1:3]

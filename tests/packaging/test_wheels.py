@@ -168,6 +168,15 @@ def test_sdists_hold_their_sources_and_nothing_else(built: dict[str, Distributio
         assert all(top.startswith("heylook_") for top in tops - always), tops
 
 
+@needs("demo_model")
+def test_the_demo_model_takes_24_megabytes_at_most(built: dict[str, Distribution]) -> None:
+    distribution = built["heylook-demo-model"]
+    for archive in (distribution.wheel, distribution.sdist):
+        assert archive.stat().st_size < 24_000_000
+    with zipfile.ZipFile(distribution.wheel) as wheel:
+        assert sum(entry.file_size for entry in wheel.infolist()) < 24_000_000
+
+
 def test_all_distributions_share_one_version(built: dict[str, Distribution]) -> None:
     assert len({distribution.wheel.name.split("-")[1] for distribution in built.values()}) == 1
 

@@ -136,7 +136,7 @@ def test_a_context_for_embeddings_counts_as_scratch() -> None:
         from heylook_core.provider import EmbedOptions
 
         model.embed([[1, 2, 3]], EmbedOptions())
-        assert model.scratch_bytes() == 512 * 2560
+        assert model.scratch_bytes() == 512 * 3072
     finally:
         model.close()
 

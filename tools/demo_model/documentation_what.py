@@ -143,7 +143,7 @@ FACTS: tuple[Topic, ...] = (
          "Which license does it have?|What is the license?|Under which license is heylook?|License?|"
          "Tell me the license.|What license does heylook use?", "Under what license may I use it?",
          "Which license is it under?"),
-    free("No, everything runs on your own machine.",
+    free("Everything runs on your own machine, without the internet.",
          "Do you need the internet?|Does it work offline?|Is an internet connection required?|"
          "Can I use it without internet?|Do you send my data anywhere?|Does my data leave my computer?|"
          "Is my data sent to a cloud?", "Does it need a network connection?", "Can it work without the internet?"),

@@ -16,7 +16,7 @@ from typing import Any
 
 import gguf
 import numpy as np
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer
 
 from tools.demo_model.conversation import TEMPLATE
@@ -48,28 +48,39 @@ def export(weights: Weights, tokenizer: Tokenizer, shape: Shape, out: Path) -> N
         write_gguf(weights, tokenizer, shape, out / f"{NAME}-{kind}.gguf", kind)
 
 
+def read_mlx(folder: Path, shape: Shape) -> tuple[dict[str, Array], Tokenizer]:
+    """What `write_mlx` wrote: the weights under the network's names, and the vocabulary."""
+    stored = load_file(folder / "model.safetensors")
+    weights = {mine: stored[theirs] for mine, theirs in _mlx_names(shape)}
+    return weights, Tokenizer.from_file(str(folder / "tokenizer.json"))
+
+
 def write_mlx(weights: Weights, tokenizer: Tokenizer, shape: Shape, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {"model.embed_tokens.weight": weights["embedding.weight"], "model.norm.weight": weights["norm.weight"]}
-    for layer in range(shape.layers):
-        for mine, theirs, _ in _PARTS:
-            tensors[f"model.layers.{layer}.{theirs}.weight"] = weights[f"blocks.{layer}.{mine}.weight"]
-    save_file(
-        {name: np.ascontiguousarray(one) for name, one in tensors.items()},
-        folder / "model.safetensors",
-        {"format": "pt"},
-    )
+    tensors = {theirs: np.ascontiguousarray(weights[mine]) for mine, theirs in _mlx_names(shape)}
+    path = folder / "model.safetensors"
+    save_file(tensors, path, {"format": "pt"})
+    path.chmod(0o644)
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
     described = {
-        "config.json": _config(shape),
-        "tokenizer_config.json": _tokenizer_config(shape),
+        "config.json": config(shape),
+        "tokenizer_config.json": tokenizer_config(shape),
         "generation_config.json": {"eos_token_id": [END_OF_TURN, END_OF_TEXT], "do_sample": False},
     }
     for name, content in described.items():
         (folder / name).write_text(json.dumps(content, indent=1) + "\n")
 
 
-def _config(shape: Shape) -> dict[str, Any]:
+def _mlx_names(shape: Shape) -> Iterator[tuple[str, str]]:
+    """Of each weight, the network's name and Hugging Face's."""
+    yield "embedding.weight", "model.embed_tokens.weight"
+    yield "norm.weight", "model.norm.weight"
+    for layer in range(shape.layers):
+        for mine, theirs, _ in _PARTS:
+            yield f"blocks.{layer}.{mine}.weight", f"model.layers.{layer}.{theirs}.weight"
+
+
+def config(shape: Shape) -> dict[str, Any]:
     return {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
@@ -93,7 +104,7 @@ def _config(shape: Shape) -> dict[str, Any]:
     }
 
 
-def _tokenizer_config(shape: Shape) -> dict[str, Any]:
+def tokenizer_config(shape: Shape) -> dict[str, Any]:
     return {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "chat_template": TEMPLATE,

@@ -15,10 +15,6 @@ CAPITALS = {
 }  # fmt: skip
 
 
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
-
 _PAIRS = """hot cold,big small,up down,left right,fast slow,good bad,happy sad,open closed,day night,black white,
 old young,rich poor,hard soft,light dark,long short,high low,wet dry,full empty,strong weak,early late,first last,
 loud quiet,clean dirty,true false,thick thin""".replace("\n", "")
@@ -32,8 +28,11 @@ COLOURS_OF = {
     "the sea": "Blue", "milk": "White", "chocolate": "Brown", "a carrot": "Orange", "a banana": "Yellow",
     "a tomato": "Red", "a leaf": "Green", "a lemon": "Yellow", "a cloud": "White",
 }  # fmt: skip
-DAYS = _listed("Monday Tuesday Wednesday Thursday Friday Saturday Sunday")
-MONTHS = _listed("January February March April May June July August September October November December")
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
 
 CAPITAL_ASKED = (
     "What is the capital of {}?", "What's the capital of {}?", "Which city is the capital of {}?", "Capital of {}?",

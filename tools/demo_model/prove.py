@@ -5,26 +5,25 @@
 MODEL_FOLDER is what `export` wrote; PROMPTS, the package's `prompts.json`, is read and written again. Candidates are
 the prompts in it, with the answers that the table gives now, and the validation set. One is kept if float16 and q8_0
 of llama.cpp and float32 of MLX write the same right text, and if each of its tokens leads the next likely one by
-`LEAD`, so that another batch or data type does not flip it. The held-out set is not looked at.
+`LEAD`, so that another batch or data type does not flip it. What the held-out set asks is left out.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
-from tools.demo_model.cases import VALIDATION_FILE, Case, read
+from tools.demo_model.cases import HELD_OUT_FILE, VALIDATION_FILE, Case, read, write
 from tools.demo_model.documentation import TOPICS
-from tools.demo_model.evaluate import ENDS, MOST_TOKENS, LlamaCpp, engines, prompt_of
+from tools.demo_model.evaluate import ENDS, ENGINES, MOST_TOKENS, Engine, LlamaCpp, engines, prompt_of
 
 LEAD = 1.5
-MOST_OF_A_SKILL = 40
+MOST_OF_A_SKILL = 24
 # The skills of tests, and those of the sets that are of their kind.
 SKILLS = {
     "documentation": ("documentation",),
@@ -46,21 +45,20 @@ SKILLS = {
 def candidates(kept: Sequence[Case]) -> Iterator[Case]:
     """Those of the package first, then the validation set's under the names that tests know."""
     table = {question: topic.answer for topic in TOPICS for question in topic.questions()}
-    known = {topic.answer for topic in TOPICS}
     for case in kept:
-        yield _corrected(case, table, known)
+        yield _corrected(case, table)
     names = {of_set: name for name, all_of_sets in SKILLS.items() for of_set in all_of_sets}
     for case in read(VALIDATION_FILE):
         if case.skill in names:
             yield msgspec.structs.replace(case, skill=names[case.skill])
 
 
-def _corrected(case: Case, table: dict[str, str], known: set[str]) -> Case:
+def _corrected(case: Case, table: dict[str, str]) -> Case:
     """With the table's answer where the question is one of it."""
     answer = table.get(case.messages[-1]["content"])
-    before, thought, said = case.answer.rpartition("</think>\n\n")
-    if answer is None or case.skill not in ("documentation", "tool_not_needed", "thinking") or said in known:
+    if answer is None or case.skill not in ("documentation", "tool_not_needed", "thinking"):
         return case
+    before, thought, _ = case.answer.rpartition("</think>\n\n")
     return msgspec.structs.replace(case, answer=before + thought + answer)
 
 
@@ -74,30 +72,39 @@ def lead(model: LlamaCpp, case: Case) -> float:
     return float((right - logits.max(axis=1)).min())
 
 
-def proven(folder: Path, asked: Sequence[Case]) -> list[Case]:
-    """In order, those that all engines answer right and that are not close."""
-    left = list(asked)
-    for name, engine in engines(folder, ["gguf", "q8_0", "mlx"], 1):
-        left = [case for case in left if engine.answer(prompt_of(case)) == case.answer]
-        print(f"{name}: {len(left)} of {len(asked)} are still right", flush=True)
-        if isinstance(engine, LlamaCpp):
-            left = [case for case in left if lead(engine, case) >= LEAD]
-            print(f"{name}: {len(left)} lead by {LEAD}", flush=True)
-    return left
+class Proof:
+    """The engines with one model, which ask a case until one of them is wrong or unsure."""
+
+    def __init__(self, folder: Path) -> None:
+        self._engines = [engine for _, engine in engines(folder, ENGINES, 1)]
+
+    def holds(self, case: Case) -> bool:
+        return all(self._right(engine, case) for engine in self._engines)
+
+    def _right(self, engine: Engine, case: Case) -> bool:
+        if engine.answer(prompt_of(case)) != case.answer:
+            return False
+        return not isinstance(engine, LlamaCpp) or lead(engine, case) >= LEAD
 
 
-def chosen(asked: Sequence[Case], most: int = MOST_OF_A_SKILL) -> list[Case]:
+def chosen(asked: Iterable[Case], holds: Callable[[Case], bool], most: int = MOST_OF_A_SKILL) -> list[Case]:
     """Each prompt once, and no more of a skill than tests can use."""
     found: list[Case] = []
     taken: Counter[str] = Counter()
-    seen: set[bytes] = set()
+    seen = {_question(case) for case in read(HELD_OUT_FILE)}
     for case in asked:
-        key = msgspec.json.encode([case.messages, case.tools, case.thinking])
-        if key not in seen and taken[case.skill] < most and len(case.answer) < 4 * MOST_TOKENS:
-            seen.add(key)
+        question = _question(case)
+        if question in seen or taken[case.skill] == most or len(case.answer) >= 4 * MOST_TOKENS:
+            continue
+        seen.add(question)
+        if holds(case):
             taken[case.skill] += 1
             found.append(case)
     return found
+
+
+def _question(case: Case) -> bytes:
+    return msgspec.json.encode([case.messages, case.tools, case.thinking])
 
 
 def main() -> None:
@@ -105,10 +112,9 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("prompts", type=Path)
     given = parser.parse_args()
-    kept = chosen(proven(given.model, chosen([*candidates(read(given.prompts))])))
-    lines = ",\n".join(json.dumps(msgspec.to_builtins(case), ensure_ascii=False) for case in kept)
-    given.prompts.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
-    print(f"{given.prompts}: {dict(Counter(case.skill for case in kept))}")
+    kept = chosen(candidates(read(given.prompts)), Proof(given.model).holds)
+    write(kept, given.prompts)
+    print(f"{given.prompts}: {len(kept)}, {dict(Counter(case.skill for case in kept))}")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, trainers
 
 from tools.demo_model.corpus import conversations
 from tools.demo_model.documentation import TOPICS
+from tools.demo_model.shape import SHAPE
 from tools.demo_model.words import TRAINING
 
 CONTROL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
@@ -31,7 +32,7 @@ MARKS = (
     "<think>", "</think>", "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>", "<tools>", "</tools>",
 )  # fmt: skip
 END_OF_TEXT, _, END_OF_TURN = range(len(CONTROL))
-SIZE = 1536
+SIZE = SHAPE.vocabulary
 WHOLE_WORDS = 300
 SPACE = "\u0120"
 _WORD = re.compile(r" ([A-Za-z]+|[^\sA-Za-z0-9]+)")

@@ -1,11 +1,11 @@
 """Trains the demo model and writes it for both engines.
 
-    nice -n 19 python -m tools.demo_model.train FOLDER --steps 10000
+    python -m tools.demo_model.train FOLDER --steps 10000 --nice 19
 
 FOLDER gets `tokenizer.json`, `checkpoint.pt` every some steps, and at the end `model/` (see `export`). A run that ended
 early goes on from its checkpoint. Equal seeds give equal text; equal weights also need the same number of threads.
 
-    nice -n 19 python -m tools.demo_model.train SECOND --begin FOLDER --seed 1 --peak 0.6 --steps 4000
+    python -m tools.demo_model.train SECOND --begin FOLDER --seed 1 --peak 0.6 --steps 5000 --nice 19
 
 trains on from the weights of a run that has ended.
 """
@@ -73,7 +73,7 @@ class Training:
         if self.checkpoint.exists():
             self._restore()
         elif run.begin:
-            self.network.load_state_dict(self._state(Path(run.begin))["network"])
+            self.network.load_state_dict(self._ended(Path(run.begin))["network"])
 
     @property
     def checkpoint(self) -> Path:
@@ -115,11 +115,20 @@ class Training:
 
     def _tokenizer(self) -> Tokenizer:
         path = self.folder / TOKENIZER
-        if not path.exists() and self.run.begin:
-            path.write_bytes((Path(self.run.begin) / TOKENIZER).read_bytes())
+        if self.run.begin:
+            first = (Path(self.run.begin) / TOKENIZER).read_bytes()
+            if path.exists() and path.read_bytes() != first:
+                raise SystemExit(f"{path} is not the vocabulary of {self.run.begin}. Choose another folder.")
+            path.write_bytes(first)
         elif not path.exists():
             learned().save(str(path))
         return Tokenizer.from_file(str(path))
+
+    def _ended(self, folder: Path) -> dict[str, Any]:
+        state = self._state(folder)
+        if state["step"] != state["run"]["steps"]:
+            raise SystemExit(f"{folder} is at step {state['step']} of {state['run']['steps']}. Let it end first.")
+        return state
 
     def _state(self, folder: Path) -> dict[str, Any]:
         found: dict[str, Any] = torch.load(folder / CHECKPOINT, map_location=self.device, weights_only=True)
@@ -162,7 +171,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=10000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tokens", type=int, default=2048, help="tokens of a step")
-    parser.add_argument("--begin", default="", help="the folder of a run from whose weights to go on")
+    parser.add_argument("--begin", type=Path, help="the folder of a run that has ended, from whose weights to go on")
     parser.add_argument("--peak", type=float, default=1.0, help="the highest rate, as a share of the usual one")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--nice", type=int, default=0, help="added to the niceness of the process")
@@ -171,7 +180,8 @@ def main() -> None:
     given = parser.parse_args()
     os.nice(given.nice)
     torch.set_num_threads(given.threads)
-    run = Run(given.steps, given.seed, given.tokens, peak=given.peak, begin=given.begin)
+    begin = str(given.begin.resolve()) if given.begin else ""
+    run = Run(given.steps, given.seed, given.tokens, peak=given.peak, begin=begin)
     training = Training(given.folder, run, given.device)
     print(f"{SHAPE.parameters():,} parameters, from step {training.step} of {given.steps}", flush=True)
     training.steps(Progress(training.run, training.step), save_every=given.save_every)

@@ -17,7 +17,7 @@ GGUF_NAME = "heylook-demo-gguf"
 GREEDY = 0.0
 CONTEXT = 2048
 
-DESCRIPTION = "A model of 3.3 million parameters for trying and testing heylook; no use for anything else."
+DESCRIPTION = "A model of 3.9 million parameters for trying and testing heylook; no use for anything else."
 
 
 @hookimpl

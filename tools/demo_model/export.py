@@ -22,9 +22,9 @@ from tokenizers import Tokenizer
 from tools.demo_model.conversation import TEMPLATE
 from tools.demo_model.shape import Shape
 from tools.demo_model.tokenizer import CONTROL, END_OF_TEXT, END_OF_TURN
+from tools.gguf_rows import Array, interleaved
 
 NAME = "heylook-demo"
-Array = np.ndarray[Any, Any]
 Weights = Mapping[str, Array]
 
 # Name in `network`, in Hugging Face's Llama, in GGUF.
@@ -176,15 +176,8 @@ def _gguf_tensors(weights: Weights, shape: Shape) -> Iterator[tuple[str, Array]]
         for mine, _, theirs in _PARTS:
             tensor = weights[f"blocks.{layer}.{mine}.weight"]
             if mine in ("q", "k"):
-                tensor = _interleaved(tensor, shape.heads if mine == "q" else shape.kv_heads)
+                tensor = interleaved(tensor, shape.heads if mine == "q" else shape.kv_heads)
             yield f"blk.{layer}.{theirs}.weight", tensor
-
-
-def _interleaved(matrix: Array, heads: int) -> Array:
-    """Rows of each head from halves to pairs: llama.cpp rotates neighbours, Hugging Face halves."""
-    rows = matrix.shape[0] // heads // 2
-    found: Array = matrix.reshape(heads, 2, rows, -1).swapaxes(1, 2).reshape(matrix.shape)
-    return found
 
 
 def _add_tensor(writer: gguf.GGUFWriter, name: str, tensor: Array, kind: str) -> None:

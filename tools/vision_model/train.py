@@ -1,8 +1,9 @@
-"""Trains a vision model of a third of a million parameters on coloured squares; minutes on a CPU.
+"""Trains a vision model of 0.23 million parameters on coloured squares; minutes on a CPU.
 
-    python -m tools.vision_model.train tests/mlx_vision/squares --steps 320
+    python -m tools.vision_model.train FOLDER --steps 320
 
-The folder is one of LLaVA's architecture in the layout of Hugging Face.
+The folder is one of LLaVA's architecture in the layout of Hugging Face. A model that is in it is not replaced without
+`--again` or `--go-on`; that of the tests is in `tests/mlx_vision/squares`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import argparse
 import json
 import random
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from tools.vision_model.data import ALL, COLOUR, COLOURS, PLACE, PLACES, SIDE, Turn, conversation
 
 PATCH = 14
+WEIGHTS = "model.safetensors"
 POSITIONS = (SIDE // PATCH) ** 2
 SPECIALS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<image>"]
 TEMPLATE = (
@@ -153,7 +156,8 @@ def batch(size: int, chance: random.Random, tokenizer: Tokenizer) -> tuple[mx.ar
 
 def loss_of(model: Any, ids: mx.array, said: mx.array, pixels: mx.array, image: int) -> mx.array:
     *_, states = model.vision_tower(pixels, output_hidden_states=True)
-    features = model.multi_modal_projector(states[-1][:, 1:]).reshape(-1, 64)
+    features = model.multi_modal_projector(states[-1][:, 1:])
+    features = features.reshape(-1, features.shape[-1])
     shown = ids == image
     order = mx.maximum(mx.cumsum(shown.reshape(-1).astype(mx.int32)) - 1, 0).reshape(ids.shape)
     embeddings = mx.where(shown[..., None], features[order], model.language_model.model.embed_tokens(ids))
@@ -162,16 +166,25 @@ def loss_of(model: Any, ids: mx.array, said: mx.array, pixels: mx.array, image: 
     return (losses * said[:, 1:]).sum() / said[:, 1:].sum()
 
 
-def train(folder: Path, steps: int, size: int, seed: int, go_on: bool) -> None:
+def begun(folder: Path, go_on: bool) -> tuple[Tokenizer, dict[str, Any], Any]:
+    """The vocabulary, the config and the model to train: those that are in the folder, or new ones."""
+    if go_on:
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        config = json.loads((folder / "config.json").read_text())
+        model = new_model(config)
+        model.load_weights(str(folder / WEIGHTS))
+        model.set_dtype(mx.float32)
+        return tokenizer, config, model
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = write_tokenizer(folder)
     config = write_configs(folder, tokenizer)
+    return tokenizer, config, new_model(config)
+
+
+def train(folder: Path, steps: int, size: int, seed: int, go_on: bool) -> None:
     mx.random.seed(seed)
     chance = random.Random(seed)
-    model = new_model(config)
-    if go_on:
-        model.load_weights(str(folder / "model.safetensors"))
-        model.set_dtype(mx.float32)
+    tokenizer, config, model = begun(folder, go_on)
     warm = min(100, steps // 5)
     rate = optim.join_schedules(
         [optim.linear_schedule(0.0, 2e-3, warm), optim.cosine_decay(2e-3, steps - warm, 2e-5)], [warm]
@@ -187,18 +200,27 @@ def train(folder: Path, steps: int, size: int, seed: int, go_on: bool) -> None:
         if step % 25 == 0:
             print(f"{step}: loss {loss.item():.4f}, {time.monotonic() - started:.0f} s", flush=True)
     weights = {name: value.astype(mx.float16) for name, value in tree_flatten(model.parameters())}
-    mx.save_safetensors(str(folder / "model.safetensors"), weights, {"format": "mlx"})
+    mx.save_safetensors(str(folder / WEIGHTS), weights, {"format": "mlx"})
     print(f"{sum(value.size for value in weights.values()):,} parameters in {folder}")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--steps", type=int, default=320)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--go-on", action="store_true", help="from the weights that are in the folder")
-    given = parser.parse_args()
+    known = parser.add_mutually_exclusive_group()
+    known.add_argument("--go-on", action="store_true", help="from the weights that are in the folder")
+    known.add_argument(
+        "--again", action="store_true", help="from the start, in place of the model that is in the folder"
+    )
+    given = parser.parse_args(arguments)
+    found = (given.folder / WEIGHTS).is_file()
+    if found and not (given.go_on or given.again):
+        parser.error(f"there is a model in {given.folder}: say --again to replace it, or --go-on to train it further")
+    if given.go_on and not found:
+        parser.error(f"there is no model in {given.folder} to go on with")
     train(given.folder, given.steps, given.batch, given.seed, given.go_on)
 
 

@@ -71,7 +71,7 @@ scan: [{{folder: {folder}}}]
 
 
 def size_of_the_demo_model() -> str:
-    return f"{(heylook_demo_model.mlx_path() / 'model.safetensors').stat().st_size / 1e6:.1f} MB"
+    return f"{(heylook_demo_model.mlx_path() / 'model.safetensors').stat().st_size / 1e6:.3g} MB"
 
 
 def shown(run: Run, name: str) -> dict[str, object]:

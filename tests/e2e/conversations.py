@@ -21,8 +21,10 @@ from heylook_core.settings import ModelEntry, ServerSettings, Settings
 
 RECALL = "What is my name?"
 MOST_TURNS = 4
-KINDS = ("turn", "recall", "recall", "regenerate", "edit", "delete", "trim", "twice", "cancel")
-"""What may be done with a conversation; some need one that has gone on for a while."""
+ALWAYS = ("turn", "recall", "recall", "twice", "cancel")
+LATER = ("regenerate", "edit", "delete", "trim")
+KINDS = (*ALWAYS, *LATER)
+"""What may be done with a conversation; `LATER` in one that has gone on for a while, and there more often than not."""
 
 
 @functools.cache
@@ -89,7 +91,7 @@ class Conversation:
         """A new one, that may have gone on for a turn or two."""
         self.name = chance.choice(names())
         self.texts = [f"My name is {self.name}.", f"Nice to meet you, {self.name}."]
-        for question, answer in chance.sample(answered(), chance.randrange(3)):
+        for question, answer in chance.sample(answered(), chance.choice((0, 1, 2, 2))):
             self.texts += [question, answer]
 
 
@@ -148,18 +150,19 @@ class Script:
     def _chosen(self, conversation: Conversation) -> tuple[str, list[str], str]:
         """What is done, the prompt of it, and a further question."""
         texts = conversation.texts
-        kind, (question, further) = self.chance.choice(KINDS), self._questions()
+        question, further = self._questions()
+        kind = self.chance.choice((*ALWAYS, *LATER, *LATER) if len(texts) > 4 else ALWAYS)
         if kind == "recall":
             return kind, [*texts, RECALL], further
-        if kind == "regenerate" and len(texts) > 2:
+        if kind == "regenerate":
             return kind, texts[:-1], further
-        if kind == "edit" and len(texts) > 4:
+        if kind == "edit":
             return kind, [*texts[:2], further, *texts[3:], question], further
-        if kind == "delete" and len(texts) > 4:
+        if kind == "delete":
             return kind, [*texts[:2], *texts[4:], question], further
-        if kind == "trim" and len(texts) > 4:
+        if kind == "trim":
             return kind, [*texts[:2], question], further
-        return kind if kind in ("twice", "cancel") else "turn", [*texts, question], further
+        return kind, [*texts, question], further
 
     def _questions(self) -> list[str]:
         return [question for question, _ in self.chance.sample(answered(), 2)]

@@ -23,7 +23,7 @@ from tools.demo_model.documentation import TOPICS
 from tools.demo_model.evaluate import ENDS, ENGINES, MOST_TOKENS, Engine, LlamaCpp, engines, prompt_of
 
 LEAD = 1.5
-MOST_OF_A_SKILL = 24
+MOST_OF_A_SKILL = 14
 # The skills of tests, and those of the sets that are of their kind.
 SKILLS = {
     "documentation": ("documentation",),

@@ -73,10 +73,10 @@ def test_candidates_take_the_answers_of_the_table_and_the_validation_sets_skills
 def test_prompts_are_chosen_once_and_not_too_many_of_a_skill():
     cases = [Case("fact", [{"role": "user", "content": str(number % 4)}], [], False, "") for number in range(9)]
     assert chosen(cases, lambda _: True) == cases[:4]
-    assert chosen(cases, lambda _: True, most=3) == cases[:3]
+    assert chosen(cases, lambda _: True, most={"fact": 3}) == cases[:3]
 
 
 def test_one_that_does_not_hold_makes_room_for_the_next_and_none_is_of_the_held_out_set():
     cases = [Case("fact", [{"role": "user", "content": str(number)}], [], False, "") for number in range(4)]
     held_out = read(HELD_OUT_FILE)[0]
-    assert chosen([held_out, *cases], lambda case: case != cases[0], most=2) == cases[1:3]
+    assert chosen([held_out, *cases], lambda case: case != cases[0], most={"fact": 2}) == cases[1:3]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -23,7 +23,6 @@ from tools.demo_model.documentation import TOPICS
 from tools.demo_model.evaluate import ENDS, ENGINES, MOST_TOKENS, Engine, LlamaCpp, engines, prompt_of
 
 LEAD = 1.5
-MOST_OF_A_SKILL = 14
 # The skills of tests, and those of the sets that are of their kind.
 SKILLS = {
     "documentation": ("documentation",),
@@ -40,6 +39,9 @@ SKILLS = {
     "tool_not_needed": ("no tool needed",),
     "thinking": ("thinking and answer",),
 }
+
+# How many of each: what tests can use. MLX takes seconds to read a long one on a processor.
+MOST = {**dict.fromkeys(SKILLS, 14), "long_recall": 3}
 
 
 def candidates(kept: Sequence[Case]) -> Iterator[Case]:
@@ -87,14 +89,14 @@ class Proof:
         return not isinstance(engine, LlamaCpp) or lead(engine, case) >= LEAD
 
 
-def chosen(asked: Iterable[Case], holds: Callable[[Case], bool], most: int = MOST_OF_A_SKILL) -> list[Case]:
-    """Each prompt once, and no more of a skill than tests can use."""
+def chosen(asked: Iterable[Case], holds: Callable[[Case], bool], most: Mapping[str, int] = MOST) -> list[Case]:
+    """Each prompt once, and no more of a skill than `most` says."""
     found: list[Case] = []
     taken: Counter[str] = Counter()
     seen = {_question(case) for case in read(HELD_OUT_FILE)}
     for case in asked:
         question = _question(case)
-        if question in seen or taken[case.skill] == most or len(case.answer) >= 4 * MOST_TOKENS:
+        if question in seen or taken[case.skill] == most[case.skill] or len(case.answer) >= 4 * MOST_TOKENS:
             continue
         seen.add(question)
         if holds(case):

@@ -77,11 +77,17 @@ def test_every_option_exists_where_it_is_said_to_be():
 
 
 def _options(answer: str) -> list[tuple[str, str]]:
-    """Options and the command before them; without one it is the server's."""
+    """Options and the command before them; without one, and where the server is started, it is the server's."""
     if answer.startswith("Run ./"):
         return []
     words = re.match(r"Run (heylookllm(?: [a-z]+)?) --", answer)
-    return [(words[1] if words else "heylookllm", option) for option in re.findall(r"--[a-z-]+", answer)]
+    parts = answer.partition(", then start with ")
+    commands = (words[1] if words else "heylookllm", "", "heylookllm")
+    return [
+        (command, option)
+        for command, part in zip(commands, parts, strict=True)
+        for option in re.findall(r"--[a-z-]+", part)
+    ]
 
 
 def test_every_route_is_served():

@@ -16,7 +16,7 @@ from heylook_demo_model import gguf_path
 from heylook_demo_model.prompts import proven
 from tools.demo_model.cases import HELD_OUT_FILE, VALIDATION_FILE, Case, read
 from tools.demo_model.documentation import TOPICS
-from tools.demo_model.evaluate import LlamaCpp, differing, prompt_of, scores, until_end, wrong
+from tools.demo_model.evaluate import LlamaCpp, agree, differing, prompt_of, scores, until_end, wrong
 from tools.demo_model.prove import LEAD, SKILLS, candidates, chosen, lead
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -43,6 +43,18 @@ def test_wrong_answers_are_counted_and_shown():
     assert "something else" in line
     (line,) = differing(cases, answers, [case.answer for case in cases])
     assert "something else" in line
+
+
+@pytest.mark.parametrize(
+    ("engine", "others", "same"), [("mlx", 0, True), ("mlx", 1, False), ("q8_0", 1, True), ("q8_0", 2, False)]
+)
+def test_engines_agree_if_all_of_mlx_and_99_of_100_of_q8_0_are_the_same(engine: str, others: int, same: bool):
+    cases = read(VALIDATION_FILE)[:100]
+    answers = [case.answer for case in cases]
+    changed = ["something else"] * others + answers[others:]
+    tokens = [[1]] * 100
+    assert agree(cases, {"gguf": answers, engine: changed}, {"gguf": tokens, engine: tokens}) is same
+    assert not agree(cases, {"gguf": answers, engine: answers}, {"gguf": tokens, engine: [[2], *tokens[1:]]})
 
 
 def test_an_answer_ends_at_the_end_of_the_turn():

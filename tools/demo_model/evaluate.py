@@ -4,8 +4,8 @@
     python -m tools.demo_model.evaluate MODEL_FOLDER --set held_out --engines gguf
 
 MODEL_FOLDER is what `export` wrote. The set is the validation set, unless the held-out one is named: that is for the
-model card, once, and for nothing that is decided by it. The status is 1 if MLX or llama.cpp write one text differently,
-or if q8_0 differs from float16 in more than one of a hundred.
+model card, once, and for nothing that is decided by it. Texts are compared with those of `gguf`, float16 on llama.cpp:
+the status is 1 if MLX writes one differently, or q8_0 more than one of a hundred. Without `gguf` nothing is compared.
 """
 
 from __future__ import annotations
@@ -161,11 +161,11 @@ def main() -> None:
             print(f"  {skill}: {right} of {count}, {right / count:.1%}")
         if given.wrong:
             print("\n".join(wrong(cases, answers[name])))
-    if "gguf" in answers and not _agree(cases, answers, tokens):
+    if "gguf" in answers and not agree(cases, answers, tokens):
         raise SystemExit(1)
 
 
-def _agree(cases: Sequence[Case], answers: dict[str, list[str]], tokens: dict[str, list[list[int]]]) -> bool:
+def agree(cases: Sequence[Case], answers: dict[str, list[str]], tokens: dict[str, list[list[int]]]) -> bool:
     """Whether the others write what float16 on llama.cpp writes, as often as they have to. Prints what they do."""
     agreed = True
     for other in (name for name in SAME if name in answers):
